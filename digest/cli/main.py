@@ -1,0 +1,44 @@
+"""The command `digest`. Heavy libraries are imported inside the commands, so that --help answers at once."""
+
+import click
+
+from digest import __version__
+from digest.cli import demo, doctor, papers, people, runs
+from digest.cli.output import Group
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="digest %(version)s")
+def cli() -> None:
+    """Trending papers in your inbox, personal.
+
+    \b
+    A first look:      digest demo
+    One pass:          digest run
+    Is all well?       digest doctor
+    """
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"digest {__version__}")
+
+
+for command in (
+    demo.demo,
+    runs.run,
+    runs.migrate,
+    runs.ingest,
+    people.subscribers,
+    people.profiles,
+    papers.preview,
+    papers.papers,
+    runs.send_test,
+    doctor.doctor,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    cli(prog_name="digest")

@@ -1,0 +1,89 @@
+"""Commands on papers: search, similar, and the preview of an edition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from digest.cli.output import Group, print_json, print_table, progress_bars
+from digest.cli.shop import open_shop
+
+if TYPE_CHECKING:
+    from digest.ranking.search import Hit
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+COUNT = click.option("--count", default=10, show_default=True, type=click.IntRange(1, 300), help="How many papers.")
+
+
+@click.command()
+@click.argument("email")
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+def preview(email: str, open_it: bool) -> None:  # noqa: FBT001
+    """Render what EMAIL's next edition would be if it went out now. Nothing is sent, nothing counts as seen."""
+    from digest import pipeline
+    from digest.clock import utc_now
+    from digest.subscribers import optin
+
+    shop, now = open_shop(), utc_now()
+    with shop.database.session(write=False) as session:
+        subscriber = optin.find(session, email)
+    with progress_bars() as progress:
+        pipeline.prepare(shop, now, progress)
+    draft = pipeline.preview(shop, now, subscriber)
+    if draft.skip_reason:
+        click.echo(f"No edition now: {draft.skip_reason.value} ({draft.considered} new papers).")
+        return
+    path = pipeline.write_preview(shop, now, subscriber, draft)
+    print_table(("", "paper"), [(rank, pick.paper.title) for rank, pick in enumerate(draft.picks, 1)])
+    click.echo(f"The mail: {path}")
+    if open_it:
+        click.launch(str(path))
+
+
+@click.group(cls=Group)
+def papers() -> None:
+    """Search the stored papers."""
+
+
+@papers.command()
+@click.argument("text")
+@COUNT
+@JSON
+def search(text: str, count: int, as_json: bool) -> None:  # noqa: FBT001
+    """The papers that lie closest to TEXT, by the ranker that editions use."""
+    from digest import pipeline
+    from digest.clock import utc_now
+
+    shop = open_shop()
+    with progress_bars() as progress:
+        pipeline.prepare(shop, utc_now(), progress)
+    _show(pipeline.search(shop, text, utc_now(), count), as_json)
+
+
+@papers.command()
+@click.argument("paper_id", metavar="ID")
+@COUNT
+@JSON
+def similar(paper_id: str, count: int, as_json: bool) -> None:  # noqa: FBT001
+    """The papers that lie closest to the paper ID (an arXiv id, a DOI, a link, or our number as “#12”)."""
+    from digest import pipeline
+    from digest.clock import utc_now
+
+    shop = open_shop()
+    with progress_bars() as progress:
+        pipeline.prepare(shop, utc_now(), progress)
+    _show(pipeline.similar(shop, paper_id, utc_now(), count), as_json)
+
+
+def _show(hits: list[Hit], as_json: bool) -> None:  # noqa: FBT001
+    if as_json:
+        print_json(
+            [
+                {"id": h.paper.id, "title": h.paper.title, "url": h.paper.url, "relevance": round(h.relevance, 3)}
+                for h in hits
+            ]
+        )
+        return
+    rows = [(f"#{hit.paper.id}", f"{hit.relevance:.1f}", hit.paper.title) for hit in hits]
+    print_table(("", "relevance", "title"), rows, "No papers found.")

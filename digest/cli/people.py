@@ -1,0 +1,200 @@
+"""Commands on subscribers and their interest profiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from digest.cli.output import Group, print_json, print_table
+from digest.cli.shop import open_shop
+
+if TYPE_CHECKING:
+    from digest.tables import Profile, Subscriber
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.group(cls=Group)
+def subscribers() -> None:
+    """Add, list, show and remove subscribers."""
+
+
+@subscribers.command("add")
+@click.argument("email")
+@click.option("--name", default="", help="Shown in the mail's To line.")
+@click.option("--zone", default="UTC", show_default=True, help="IANA time zone, e.g. Europe/Paris.")
+@click.option("--hour", default=7, show_default=True, help="Hour of the edition in that zone, 0 to 23.")
+@click.option("--papers", type=int, help="Papers in an edition. Default: DIGEST_PAPERS_PER_EDITION.")
+@click.option("--active", is_flag=True, help="Mail at once: this person has asked for it. Otherwise they are pending.")
+def add_subscriber(email: str, papers: int | None, **fields: Any) -> None:
+    """Add a subscriber.
+
+    Example: digest subscribers add ada@example.org --name "Ada" --zone Europe/Paris --hour 7 --active
+    """
+    from digest.clock import utc_now
+    from digest.subscribers import optin
+
+    shop = open_shop()
+    count = shop.settings.papers_per_edition if papers is None else papers
+    newcomer = optin.Newcomer(email, papers=count, **fields)
+    with shop.database.session() as session:
+        added = optin.add(session, newcomer, utc_now())
+    click.echo(f"{added.email} is {added.status.value}. Next: digest profiles add {added.email} --text “…”")
+
+
+@subscribers.command("list")
+@JSON
+def list_subscribers(as_json: bool) -> None:  # noqa: FBT001
+    """List all subscribers."""
+    from digest.subscribers import optin
+
+    with open_shop().database.session(write=False) as session:
+        rows = [_person(subscriber) for subscriber in optin.listing(session)]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [
+        [row["email"], row["status"], f"{row['hour']:02}:00 {row['zone']}", row["next_edition_at"]] for row in rows
+    ]
+    print_table(("address", "status", "at", "next edition"), cells, "No subscribers yet: digest subscribers add EMAIL")
+
+
+@subscribers.command("show")
+@click.argument("email")
+@JSON
+def show_subscriber(email: str, as_json: bool) -> None:  # noqa: FBT001
+    """Show one subscriber with their interests."""
+    from digest.subscribers import optin
+    from digest.subscribers import profiles as interests
+
+    with open_shop().database.session(write=False) as session:
+        found = optin.find(session, email)
+        row = _person(found) | {"profiles": [_interest(p) for p in interests.listing(session, found)]}
+    if as_json:
+        print_json(row)
+        return
+    for name, value in row.items():
+        if name != "profiles":
+            click.echo(f"{name.replace('_', ' '):<16} {value}")
+    for interest in row["profiles"]:
+        click.echo(f"{'interest':<16} {interest['name']}: {interest['text']}")
+
+
+@subscribers.command("remove")
+@click.argument("email")
+@YES
+def remove_subscriber(email: str, yes: bool) -> None:  # noqa: FBT001
+    """Erase a subscriber and everything that names them."""
+    from digest.subscribers import optin, privacy
+
+    shop = open_shop()
+    with shop.database.session(write=False) as session:
+        found = optin.find(session, email)
+    if not yes:
+        click.confirm(f"Erase {found.email} with all profiles, editions and votes?", abort=True)
+    with shop.database.session() as session:
+        privacy.erase(session, found)
+    click.echo(f"{found.email} is erased.")
+
+
+@click.group(cls=Group)
+def profiles() -> None:
+    """Add, list, show and remove interest profiles."""
+
+
+@profiles.command("add")
+@click.argument("email")
+@click.option("--name", help="Name of the interest. Default: the first words of its text.")
+@click.option("--text", default="", help="What to look for, in a sentence or more.")
+@click.option("--like", "liked", multiple=True, metavar="ID", help="A paper as an example: arXiv id, DOI or link.")
+@click.option("--dislike", "disliked", multiple=True, metavar="ID", help="A paper as a counter-example.")
+@click.option("--category", "categories", multiple=True, help="Only papers of this arXiv category.")
+@click.option("--keyword", "keywords", multiple=True, metavar="PHRASE", help="Papers with this phrase move up.")
+@click.option("--mute", "muted", multiple=True, metavar="WORD", help="Never a paper with this word or phrase.")
+@click.option("--author", "authors", multiple=True, metavar="NAME", help="Papers by this author move up.")
+@click.option("--balance", default=0.3, show_default=True, help="Share of the trend in the score, 0 to 0.6.")
+@click.option("--weight", default=1.0, show_default=True, help="Share of the edition beside other interests.")
+def add_profile(email: str, name: str | None, **fields: Any) -> None:
+    """Give a subscriber an interest. The options may be combined; --like to --author may be given again.
+
+    Example: digest profiles add ada@example.org --name Mamba --text "state space models" --mute survey
+    """
+    from digest.clock import utc_now
+    from digest.composing.messages import shorten
+    from digest.subscribers import optin
+    from digest.subscribers import profiles as interests
+
+    first = fields["text"] or next(iter(fields["keywords"] or fields["categories"] or fields["authors"]), "Examples")
+    interest = interests.Interest(name or shorten(" ".join(first.split()), 40), **fields)
+    with open_shop().database.session() as session:
+        subscriber = optin.find(session, email)
+        profile = interests.add(session, subscriber, interest, utc_now())
+    click.echo(f"{subscriber.email} has the interest “{profile.name}”. Next: digest preview {subscriber.email}")
+
+
+@profiles.command("list")
+@click.argument("email")
+@JSON
+def list_profiles(email: str, as_json: bool) -> None:  # noqa: FBT001
+    """List a subscriber's interests."""
+    from digest.subscribers import optin
+    from digest.subscribers import profiles as interests
+
+    with open_shop().database.session(write=False) as session:
+        rows = [_interest(profile) for profile in interests.listing(session, optin.find(session, email))]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [[row["name"], row["text"], ", ".join(row["categories"]), ", ".join(row["muted"])] for row in rows]
+    print_table(("name", "text", "categories", "muted"), cells, f"No interests yet: digest profiles add {email}")
+
+
+@profiles.command("show")
+@click.argument("email")
+@click.argument("name")
+@JSON
+def show_profile(email: str, name: str, as_json: bool) -> None:  # noqa: FBT001
+    """Show one interest with everything that is known of it."""
+    from digest.subscribers import optin
+    from digest.subscribers import profiles as interests
+
+    with open_shop().database.session(write=False) as session:
+        profile = interests.find(session, optin.find(session, email), name)
+        likes, dislikes = interests.count_examples(session, profile)
+    row = _interest(profile) | {"likes": likes, "dislikes": dislikes}
+    if as_json:
+        print_json(row)
+        return
+    for field, value in row.items():
+        click.echo(f"{field:<12} {', '.join(value) if isinstance(value, list) else value}")
+
+
+@profiles.command("remove")
+@click.argument("email")
+@click.argument("name")
+@YES
+def remove_profile(email: str, name: str, yes: bool) -> None:  # noqa: FBT001
+    """Remove one interest."""
+    from digest.subscribers import optin
+    from digest.subscribers import profiles as interests
+
+    shop = open_shop()
+    with shop.database.session(write=False) as session:
+        profile = interests.find(session, optin.find(session, email), name)
+    if not yes:
+        click.confirm(f"Remove the interest “{profile.name}” of {email}?", abort=True)
+    with shop.database.session() as session:
+        interests.remove(session, profile)
+    click.echo(f"“{profile.name}” is removed.")
+
+
+def _person(subscriber: Subscriber) -> dict[str, Any]:
+    row = subscriber.model_dump(include={"email", "name", "zone", "hour", "weekdays", "papers_per_edition"})
+    due = subscriber.next_edition_at
+    return row | {"status": subscriber.status.value, "next_edition_at": f"{due:%Y-%m-%d %H:%M} UTC" if due else ""}
+
+
+def _interest(profile: Profile) -> dict[str, Any]:
+    return profile.model_dump(exclude={"id", "subscriber_id", "created_at"})

@@ -1,0 +1,24 @@
+"""Opens what a command works with: settings, log, database at this release's schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from digest.workshop import Workshop
+
+
+def open_shop(**overrides: object) -> Workshop:
+    """A workshop on the settings in force; the database is made or brought up to date first."""
+    from digest import log
+    from digest.cli.output import warn
+    from digest.settings import load, unknown_names
+    from digest.workshop import Workshop
+
+    settings = load(**overrides)
+    log.configure(settings.log_level, settings.log_format)
+    for name in unknown_names():
+        warn(f"{name} is no setting and is ignored: see the table of settings in the README.")
+    shop = Workshop(settings)
+    shop.database.upgrade()
+    return shop

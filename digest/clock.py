@@ -1,0 +1,84 @@
+"""Time: aware UTC now, and when a subscriber's next edition is due in their own zone.
+
+A schedule is an hour on chosen weekdays in a zone. Daylight saving is decided here and nowhere else: an hour that
+the clocks skip is moved forward to the first moment after the gap, an hour that they repeat means its first pass.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from digest.errors import InvalidRequest
+
+EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a subscriber wants mail: `hour` (0-23) on `weekdays` (Monday is 0) in the IANA `zone`."""
+
+    zone: str
+    hour: int
+    weekdays: Collection[int] = EVERY_DAY
+
+    def slot(self, day: date) -> datetime:
+        """The moment (UTC) of the edition of `day`, whatever its weekday."""
+        local = datetime.combine(day, time(self.hour), tzinfo=parse_zone(self.zone))
+        return local.astimezone(UTC)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """The zone called `name`; raises InvalidRequest when there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidRequest(
+            f"There is no time zone “{name}”: use an IANA name such as Europe/Paris or UTC."
+        ) from error
+
+
+def local_day(moment: datetime, zone: str) -> date:
+    return moment.astimezone(parse_zone(zone)).date()
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """An ISO 8601 date or moment, UTC unless it says otherwise; raises InvalidRequest when it lies after `now`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidRequest(f"“{text}” is no moment: write it as 2026-04-24 or 2026-04-24T07:00+02:00.") from error
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment > now:
+        raise InvalidRequest(f"{text} lies in the future: a run can only be for a moment that has come.")
+    return moment
+
+
+def edition_day(due: datetime, schedule: Schedule, now: datetime) -> date:
+    """The date of the edition that was due at `due` and goes out at `now`: the latest slot that has come.
+
+    After days down, the missed slots are one edition, dated by the last of them.
+    """
+    latest = local_day(due, schedule.zone)
+    for day in _days(latest, schedule):
+        if schedule.slot(day) > now:
+            return latest
+        latest = day
+    return latest
+
+
+def next_slot(after: date, schedule: Schedule) -> datetime:
+    """The first moment (UTC) that the schedule names on a day later than `after`."""
+    return schedule.slot(next(day for day in _days(after, schedule) if day > after))
+
+
+def _days(first: date, schedule: Schedule) -> Iterator[date]:
+    day = first
+    while True:
+        if day.weekday() in schedule.weekdays:
+            yield day
+        day += timedelta(days=1)

@@ -1,0 +1,128 @@
+"""The database: engine, sessions and migrations. `Database.session` is the only place that commits."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlmodel import Session, create_engine
+
+from digest import resources
+from digest.errors import ConfigurationError, TransientError
+
+BUSY_TIMEOUT = 60  # seconds that a SQLite writer waits for another
+WRITES = "digest_writes"
+
+T = TypeVar("T")
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """`items` in lists of `size`, the last one shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+class Database:
+    """An engine and the one way to use it. Sessions that write take SQLite's write lock when they begin."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _make_engine(url)
+
+    @contextmanager
+    def session(self, *, write: bool = True) -> Iterator[Session]:
+        """A transaction: committed at the end of the block, rolled back by any exception."""
+        with Session(self.engine, expire_on_commit=False) as session, _translated():
+            session.connection(execution_options={WRITES: write})
+            yield session
+            session.commit()
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+    def upgrade(self) -> None:
+        """Bring the schema to this release's; raises ConfigurationError when it is from a newer one."""
+        from alembic import command
+
+        self.check_not_newer()
+        with _translated(), self.engine.begin() as connection:
+            command.upgrade(self._alembic(connection), "head")
+
+    def revision(self) -> str | None:
+        """The schema's revision, or None for an empty database."""
+        from alembic.runtime.migration import MigrationContext
+
+        with _translated(), self.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    def newest_revision(self) -> str:
+        return str(self._scripts().get_current_head())
+
+    def check_not_newer(self) -> None:
+        """Raises ConfigurationError when the schema's revision is not one that this release knows."""
+        current = self.revision()
+        known = {script.revision for script in self._scripts().walk_revisions()}
+        if current is not None and current not in known:
+            raise ConfigurationError(
+                f"The database is from a newer release (revision {current}): install that release, or restore a backup."
+            )
+
+    def _scripts(self) -> Any:
+        from alembic.script import ScriptDirectory
+
+        return ScriptDirectory.from_config(self._alembic(None))
+
+    def _alembic(self, connection: Connection | None) -> Any:
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(resources.folder("alembic")).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        return config
+
+
+def _make_engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        engine = create_engine(url)
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise ConfigurationError(f"DIGEST_DATABASE_URL cannot be used: {error}.") from error
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            _check_folder(Path(parsed.database))
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"The folder {path.parent} of the database does not exist: make it first.")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT * 1000}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails at once when somebody else wrote between: lock at BEGIN.
+    writes = connection.get_execution_options().get(WRITES, True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error.orig, Exception) and type(error.orig).__name__ in {"OperationalError", "DatabaseError"}:
+            reason = str(error.orig).splitlines()[0]
+            raise TransientError(f"The database cannot be used: {reason}.") from error
+        raise

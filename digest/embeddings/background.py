@@ -1,0 +1,107 @@
+"""The papers in store as a crowd: mean and covariance of their vectors, and how many of them have each term.
+
+What is usual for everybody says nothing about one reader; scoring subtracts it.
+"""
+
+import zlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from digest.db import batches
+from digest.embeddings import lexical
+from digest.embeddings.encoder import Vectors
+from digest.embeddings.vectors import from_bytes, paper_text
+from digest.tables import Background, Paper, PaperVector
+
+MOST_PAPERS = 20_000
+CHUNK = 2_000
+FRESH = timedelta(hours=20)
+GROWTH = 1.1  # a store that has grown by a tenth is another store
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """`mean` (d,), `covariance` (d, d), `counts`: papers per hashed term, of `size` papers."""
+
+    size: int
+    mean: Vectors
+    covariance: Vectors
+    counts: NDArray[np.uint32]
+
+
+def plan(session: Session, encoder: str, now: datetime) -> list[int]:
+    """The newest paper's id when the crowd has changed or aged since it was last looked at, else nothing."""
+    size, newest = session.exec(_usable(encoder, func.count(col(Paper.id)), func.max(Paper.id))).one()
+    last = _latest(session, encoder)
+    if not size or (last is not None and last.newest_paper_id == newest):
+        return []
+    grown = last is None or size >= last.paper_count * GROWTH or last.computed_at < now - FRESH
+    return [newest] if grown else []
+
+
+def refresh(session: Session, encoder: str, now: datetime) -> int:
+    """Work the crowd out anew from the newest papers, in chunks; returns how many there were."""
+    ids = session.exec(_usable(encoder, Paper.id).order_by(col(Paper.id).desc()).limit(MOST_PAPERS)).all()
+    dimension = _dimension(session, encoder)
+    total, outer = np.zeros(dimension), np.zeros((dimension, dimension))
+    counts = np.zeros(lexical.TERMS, dtype=np.uint32)
+    for chunk in batches(ids, CHUNK):
+        papers = session.exec(select(Paper).where(col(Paper.id).in_(chunk))).all()
+        counts += lexical.paper_counts(lexical.count_terms([paper_text(paper) for paper in papers]))
+        vectors = _vectors(session, encoder, dimension, chunk).astype(np.float64)
+        total, outer = total + vectors.sum(axis=0), outer + vectors.T @ vectors
+    mean = total / len(ids)
+    row = Background(
+        encoder=encoder,
+        dimension=dimension,
+        paper_count=len(ids),
+        newest_paper_id=max(ids),
+        mean=mean.astype(np.float32).tobytes(),
+        covariance=(outer / len(ids) - np.outer(mean, mean)).astype(np.float32).tobytes(),
+        term_counts=zlib.compress(counts.tobytes(), 1),
+        computed_at=now,
+    )
+    for old in session.exec(select(Background).where(Background.encoder == encoder)):
+        session.delete(old)
+    session.add(row)
+    return len(ids)
+
+
+def load(session: Session, encoder: str) -> Crowd | None:
+    row = _latest(session, encoder)
+    if row is None:
+        return None
+    return Crowd(
+        size=row.paper_count,
+        mean=np.frombuffer(row.mean, dtype=np.float32),
+        covariance=np.frombuffer(row.covariance, dtype=np.float32).reshape(row.dimension, row.dimension),
+        counts=np.frombuffer(zlib.decompress(row.term_counts), dtype=np.uint32),
+    )
+
+
+def _latest(session: Session, encoder: str) -> Background | None:
+    query = select(Background).where(Background.encoder == encoder).order_by(col(Background.id).desc()).limit(1)
+    return session.exec(query).first()
+
+
+def _usable(encoder: str, *columns: object):  # type: ignore[no-untyped-def]  # a Select of whatever columns were asked for
+    """A query over the papers that this encoder's ranking can see: all of them when it goes by words alone."""
+    query = select(*columns).where(col(Paper.merged_into).is_(None))  # type: ignore[call-overload]
+    if encoder:
+        query = query.join(PaperVector, (col(PaperVector.paper_id) == Paper.id) & (PaperVector.encoder == encoder))
+    return query
+
+
+def _dimension(session: Session, encoder: str) -> int:
+    query = select(PaperVector.dimension).where(PaperVector.encoder == encoder).limit(1)
+    return session.exec(query).first() or 0
+
+
+def _vectors(session: Session, encoder: str, dimension: int, ids: list[int]) -> Vectors:
+    query = select(PaperVector.vector).where(col(PaperVector.paper_id).in_(ids), PaperVector.encoder == encoder)
+    return from_bytes(b"".join(session.exec(query).all()), dimension) if encoder else np.empty((0, 0), np.float32)

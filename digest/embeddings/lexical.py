@@ -1,0 +1,110 @@
+"""The lexical view of a text: light stems and pairs of neighbouring stems, hashed into a fixed number of terms."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, HashingVectorizer
+
+TERMS = 2**20
+K1, B = 1.2, 0.75  # BM25's usual constants
+_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+
+Matrix: TypeAlias = Any  # a scipy.sparse.csr_matrix; scipy carries no types
+STOP_WORDS = frozenset(map(str, ENGLISH_STOP_WORDS))
+
+
+def surface(text: str) -> list[str]:
+    """The words of `text` in order, folded to lower case without accents."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return [word for piece in _WORD.findall(plain.casefold()) for word in re.split(r"[-'’]", piece)]
+
+
+def words(text: str) -> list[str]:
+    """The stems of `text` in order."""
+    return [stem(word) for word in surface(text)]
+
+
+def stem(word: str) -> str:
+    """`word` without its plural; anything cleverer merges words that differ."""
+    if len(word) > 4 and word.endswith("ies"):  # noqa: PLR2004 - "lies" is no plural of "ly"
+        return f"{word[:-3]}y"
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "as")):  # noqa: PLR2004 - "gas"
+        return word[:-1]
+    return word
+
+
+def terms(text: str) -> list[str]:
+    """Stems and pairs of neighbouring stems."""
+    stems = words(text)
+    return [*stems, *map(" ".join, pairwise(stems))]
+
+
+def content_terms(text: str) -> list[str]:
+    """The terms of `text` that hold no stop word and no single letter: what a sentence about an interest is about."""
+    return [term for term in terms(text) if all(len(word) > 1 and word not in STOP_WORDS for word in term.split())]
+
+
+def _hasher(analyzer: Callable[[str], list[str]]) -> HashingVectorizer:
+    return HashingVectorizer(n_features=TERMS, analyzer=analyzer, alternate_sign=False, norm=None, dtype=np.float32)
+
+
+def count_terms(texts: Sequence[str], analyzer: Callable[[str], list[str]] = terms) -> Matrix:
+    """How often each text has each hashed term: shape (len(texts), TERMS)."""
+    return _hasher(analyzer).transform(texts) if texts else sparse.csr_matrix((0, TERMS), dtype=np.float32)
+
+
+def hash_terms(wanted: list[str]) -> dict[str, int]:
+    """The column of each term."""
+    return {term: int(_one_term(term).indices[0]) for term in wanted}
+
+
+def _one_term(term: str) -> Matrix:
+    return _hasher(lambda text: [text]).transform([term])
+
+
+def paper_counts(matrix: Matrix) -> NDArray[np.uint32]:
+    """In how many of the texts each term occurs: shape (TERMS,)."""
+    return np.bincount(matrix.indices, minlength=TERMS).astype(np.uint32)
+
+
+def rarity(counts: NDArray[np.uint32], total: int) -> NDArray[np.float32]:
+    """log((N + 1) / (n + 1)) + 1 of each term: the usual smoothed inverse document frequency."""
+    return np.asarray(np.log((total + 1) / (counts.astype(np.float64) + 1)) + 1, dtype=np.float32)
+
+
+def tfidf(matrix: Matrix, idf: NDArray[np.float32]) -> Matrix:
+    """Rows of length one: (1 + log tf) * idf."""
+    weighted = matrix.copy()
+    weighted.data = (1 + np.log(weighted.data)) * idf[weighted.indices]
+    return scale_rows(weighted)
+
+
+def saturate(matrix: Matrix, mean_length: float) -> Matrix:
+    """BM25's half that belongs to the text: tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))."""
+    lengths = np.asarray(matrix.sum(axis=1)).ravel()
+    norms = K1 * (1 - B + B * lengths / max(mean_length, 1e-9))
+    saturated = matrix.copy()
+    saturated.data = (matrix.data * (K1 + 1) / (matrix.data + np.repeat(norms, np.diff(matrix.indptr)))).astype(
+        np.float32
+    )
+    return saturated
+
+
+def lift(share: Matrix, counts: NDArray[np.uint32], total: int) -> Matrix:
+    """BM25's half that belongs to a profile: sqrt(s) log(1 + 0.1 s N / n) for a term in a share `s` of its texts."""
+    weighted = share.copy()
+    frequency = np.maximum(counts[weighted.indices], 1) / max(total, 1)
+    weighted.data = (np.sqrt(weighted.data) * np.log1p(0.1 * weighted.data / frequency)).astype(np.float32)
+    return scale_rows(weighted)
+
+
+def scale_rows(matrix: Matrix) -> Matrix:
+    """Rows of length one; empty rows stay empty."""
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    return sparse.csr_matrix(sparse.diags(1 / np.where(lengths > 0, lengths, 1)).astype(np.float32) @ matrix)

@@ -1,0 +1,98 @@
+"""Which papers and profiles lack a vector, and how vectors are stored: float16 bytes beside the encoder's name."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+from sqlmodel import Session, col, select
+
+from digest.db import Database
+from digest.embeddings.encoder import Encoder, Vectors, unit
+from digest.papers import sentences
+from digest.tables import Paper, PaperVector, Profile, ProfileVector
+
+NEW = timedelta(days=31)  # sentences are embedded for papers that an edition may still quote
+
+
+def paper_text(paper: Paper) -> str:
+    """What the encoder reads of a paper."""
+    return f"{paper.title}. {paper.abstract}"
+
+
+def profile_text(profile: Profile) -> str:
+    """What the encoder reads of a profile: its text and its keywords; empty when it has neither."""
+    return ". ".join(part for part in (profile.text.strip(), ", ".join(profile.keywords)) if part)
+
+
+def to_bytes(rows: Vectors) -> bytes:
+    return rows.astype(np.float16).tobytes()
+
+
+def from_bytes(content: bytes, dimension: int) -> Vectors:
+    """Rows of shape (n, dimension), brought back to length one."""
+    return unit(np.frombuffer(content, dtype=np.float16).astype(np.float32).reshape(-1, max(dimension, 1)))
+
+
+def plan_papers(session: Session, encoder: str) -> list[int]:
+    """Papers without a vector by `encoder`, newest first."""
+    has_vector = select(PaperVector.paper_id).where(PaperVector.paper_id == Paper.id, PaperVector.encoder == encoder)
+    query = (
+        select(Paper.id)
+        .where(~has_vector.exists(), col(Paper.merged_into).is_(None))
+        .order_by(col(Paper.announced_at).desc(), col(Paper.id))
+    )
+    return list(session.exec(query))
+
+
+def embed_papers(database: Database, encoder: Encoder, now: datetime, ids: Sequence[int]) -> int:
+    """Embed papers and the sentences of the new ones; the lock on the database is held only to store them."""
+    with database.session(write=False) as session:
+        papers = list(session.exec(select(Paper).where(col(Paper.id).in_(ids)).order_by(col(Paper.id))))
+    pieces = [sentences.split(paper.abstract) if paper.announced_at > now - NEW else [] for paper in papers]
+    vectors = encoder.encode([*map(paper_text, papers), *(sentence for piece in pieces for sentence in piece)])
+    ends = len(papers) + np.cumsum([0, *map(len, pieces)])
+    rows = [
+        PaperVector(
+            paper_id=paper.id,
+            encoder=encoder.name,
+            dimension=encoder.dimension,
+            vector=to_bytes(vectors[position]),
+            sentences=to_bytes(vectors[ends[position] : ends[position + 1]]) or None,
+        )
+        for position, paper in enumerate(papers)
+    ]
+    with database.session() as session:
+        known = set(_stored(session, encoder.name, ids))
+        session.add_all(row for row in rows if row.paper_id not in known)
+    return len(rows)
+
+
+def _stored(session: Session, encoder: str, ids: Sequence[int]) -> Sequence[int]:
+    query = select(PaperVector.paper_id).where(col(PaperVector.paper_id).in_(ids), PaperVector.encoder == encoder)
+    return session.exec(query).all()
+
+
+def plan_profiles(session: Session, encoder: str) -> list[int]:
+    """Profiles that say something in words and have no vector by `encoder`."""
+    has_vector = select(ProfileVector.profile_id).where(
+        ProfileVector.profile_id == Profile.id, ProfileVector.encoder == encoder
+    )
+    query = select(Profile).where(~has_vector.exists(), col(Profile.active)).order_by(col(Profile.id))
+    return [profile.id for profile in session.exec(query) if profile_text(profile)]
+
+
+def embed_profiles(database: Database, encoder: Encoder, ids: Sequence[int]) -> int:
+    with database.session(write=False) as session:
+        profiles = list(session.exec(select(Profile).where(col(Profile.id).in_(ids)).order_by(col(Profile.id))))
+    vectors = encoder.encode([profile_text(profile) for profile in profiles])
+    with database.session() as session:
+        for profile, vector in zip(profiles, vectors, strict=True):
+            session.merge(
+                ProfileVector(
+                    profile_id=profile.id,
+                    encoder=encoder.name,
+                    dimension=encoder.dimension,
+                    vector=to_bytes(vector),
+                )
+            )
+    return len(profiles)

@@ -1,0 +1,315 @@
+"""The map of the system: the stages of a day in order, and the loop that runs them in one process.
+
+    ingest → trend → embed_papers → background → embed_profiles → rank → compose → deliver
+
+A stage's `plan` asks the database what is missing and its `work` does one batch of it, so a run that was killed is
+resumed by the next one, and a run with nothing missing does nothing. The faces call `run`, or the stages one by one.
+"""
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from digest.clock import utc_now
+from digest.composing import editions as sheets
+from digest.composing.messages import assemble
+from digest.embeddings import background, vectors
+from digest.errors import DigestError, InvalidRequest, PermanentError, TransientError, Unreachable
+from digest.log import get_logger
+from digest.mail import outbox
+from digest.papers import ingest, trending
+from digest.papers.ingest import IngestReport
+from digest.papers.lookup import find_paper
+from digest.ranking import drafts, editions
+from digest.ranking import search as ranked_search
+from digest.ranking.drafts import Draft
+from digest.ranking.search import Hit
+from digest.sources.base import Source
+from digest.tables import Profile, Run, Subscriber, SubscriberStatus
+from digest.workshop import Workshop
+
+OVERLAP = timedelta(days=2)  # read again with every poll
+
+Counts = Counter[str]
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(_stage: str, _done: int, _total: int) -> None:
+    """What `run` tells nobody when nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of a run: `plan` gives the ids of what is missing, `work` does a batch and counts what it did."""
+
+    name: str
+    plan: Callable[[Session, datetime], list[int]]
+    work: Callable[[datetime, Sequence[int]], Counts]
+    batch_size: int
+
+
+@dataclass(slots=True)
+class StageReport:
+    """What one stage did in a run: how many ids were planned, counts by outcome, items that failed, seconds taken."""
+
+    name: str
+    planned: int = 0
+    counts: Counts = field(default_factory=Counter)
+    failed: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+
+
+def stages(shop: Workshop, only: int | None = None) -> list[Stage]:
+    """The stages in order; `only` limits ranking, composing and delivery to one subscriber."""
+    return [
+        Stage("ingest", partial(_plan_ingest, shop), partial(_ingest, shop), 1),
+        Stage("trend", trending.plan, partial(_trend, shop), 500),
+        Stage("embed_papers", partial(_plan_papers, shop), partial(_embed_papers, shop), 64),
+        Stage("background", partial(_plan_background, shop), partial(_refresh_background, shop), 1),
+        Stage("embed_profiles", partial(_plan_profiles, shop), partial(_embed_profiles, shop), 256),
+        Stage("rank", lambda session, now: editions.plan(session, now, only), partial(_rank, shop), 500),
+        Stage("compose", lambda session, _now: sheets.plan(session, only), partial(_compose, shop), 100),
+        Stage("deliver", lambda session, now: outbox.plan(session, now, only), partial(_deliver, shop), 100),
+    ]
+
+
+def run(
+    shop: Workshop, now: datetime, only: int | None = None, upto: str = "deliver", progress: Progress = no_progress
+) -> list[StageReport]:
+    """Take everything that is missing at `now` through all stages up to `upto`, in this process and alone.
+
+    A stage that cannot go on is reported in `stopped`; the others still run. Raises TransientError while another run
+    is at work on the same data folder.
+    """
+    with _alone(shop):
+        listed = stages(shop, only)
+        last = [stage.name for stage in listed].index(upto)
+        return [run_stage(shop, stage, now, progress) for stage in listed[: last + 1]]
+
+
+def prepare(shop: Workshop, now: datetime, progress: Progress = no_progress) -> None:
+    """Run the stages that ranking needs and that send nothing: trend, vectors and background."""
+    needed = {"trend", "embed_papers", "background", "embed_profiles"}
+    with _alone(shop):
+        for stage in stages(shop):
+            if stage.name in needed and (stopped := run_stage(shop, stage, now, progress).stopped):
+                raise TransientError(stopped)
+
+
+def preview(shop: Workshop, now: datetime, subscriber: Subscriber) -> Draft:
+    """What the subscriber's next edition would hold if it went out now; writes nothing."""
+    with shop.database.session(write=False) as session:
+        since = drafts.window_start(subscriber, now, shop.window)
+        library = shop.library(session, since, now)
+        return drafts.draft(session, library, [subscriber], now, shop.window)[subscriber.id]
+
+
+def write_preview(shop: Workshop, now: datetime, subscriber: Subscriber, draft: Draft) -> Path:
+    """Render a draft as the mail it would be; returns the HTML file in the data folder."""
+    with shop.database.session(write=False) as session:
+        profiles = {p.id: p for p in session.exec(select(Profile).where(Profile.subscriber_id == subscriber.id))}
+    edition = editions.transient(subscriber, draft, now, shop.encoder_name)
+    items = [editions.make_item(0, rank, pick) for rank, pick in enumerate(draft.picks, 1)]
+    papers = {pick.paper.id: pick.paper for pick in draft.picks}
+    sheet = sheets.Sheet(subscriber, edition, items, papers, profiles)
+    path = shop.data_dir / "preview" / f"{subscriber.id}.html"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(sheets.compose(shop.sender, sheet).html, encoding="utf-8")
+    return path
+
+
+def search(shop: Workshop, text: str, now: datetime, count: int) -> list[Hit]:
+    """The stored papers that lie closest to a text."""
+    if not text.strip():
+        raise InvalidRequest('Say what to look for: digest papers search "state space models".')
+    name = shop.encoder_name
+    vector = shop.needed_encoder.encode([text])[0] if name else np.empty(0, np.float32)
+    with shop.database.session(write=False) as session:
+        return ranked_search.search(session, name, ranked_search.ask_text(text, vector), now, count)
+
+
+def similar(shop: Workshop, name: str, now: datetime, count: int) -> list[Hit]:
+    """The stored papers that lie closest to the paper called `name`."""
+    with shop.database.session(write=False) as session:
+        question = ranked_search.ask_paper(session, shop.encoder_name, find_paper(session, name))
+        return ranked_search.search(session, shop.encoder_name, question, now, count)
+
+
+def due(shop: Workshop, now: datetime, only: int | None = None) -> list[Subscriber]:
+    """The subscribers whose edition is due at `now`."""
+    with shop.database.session(write=False) as session:
+        ids = editions.plan(session, now, only)
+        return list(session.exec(select(Subscriber).where(col(Subscriber.id).in_(ids)).order_by(col(Subscriber.id))))
+
+
+def run_stage(shop: Workshop, stage: Stage, now: datetime, progress: Progress) -> StageReport:
+    """Plan a stage and do all of its batches."""
+    report, started, begun = StageReport(stage.name), time.monotonic(), utc_now()
+    try:
+        with shop.database.session(write=False) as session:
+            planned = stage.plan(session, now)
+        report.planned = len(planned)
+        for start in range(0, len(planned), stage.batch_size):
+            progress(stage.name, start, len(planned))
+            work_through(stage, now, planned[start : start + stage.batch_size], report)
+        progress(stage.name, len(planned), len(planned))
+    except DigestError as error:
+        report.stopped = str(error)
+        get_logger().error("stage_stopped", stage=stage.name, why=str(error))
+    report.seconds = time.monotonic() - started
+    if report.planned and stage.name != "ingest":  # which keeps a record per source
+        _keep_record(shop, report, now, begun)
+    return report
+
+
+def work_through(stage: Stage, now: datetime, ids: Sequence[int], report: StageReport) -> None:
+    """Do a batch; when it fails, halve it until the bad item stands alone, and count that one as failed."""
+    try:
+        report.counts += stage.work(now, ids)
+    except Unreachable:
+        raise
+    except Exception as error:  # noqa: BLE001 - one bad item must not stop everybody's edition
+        if len(ids) == 1:
+            report.failed += 1
+            get_logger().error("item_failed", stage=stage.name, item=ids[0], error=repr(error)[:300])
+            return
+        middle = len(ids) // 2
+        work_through(stage, now, ids[:middle], report)
+        work_through(stage, now, ids[middle:], report)
+
+
+@contextmanager
+def _alone(shop: Workshop) -> Iterator[None]:
+    """Hold the data folder; whatever an embedded run before us had claimed belongs to a dead process."""
+    lock = FileLock(shop.data_dir / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise TransientError(f"Another run is at work on {shop.data_dir}: wait until it ends.") from error
+    try:
+        with shop.database.session() as session:
+            outbox.release(session, _owner())
+        yield
+    finally:
+        lock.release()
+
+
+def _owner() -> str:
+    return f"embedded@{socket.gethostname()}"
+
+
+def _keep_record(shop: Workshop, report: StageReport, now: datetime, begun: datetime) -> None:
+    details = {"planned": report.planned, "failed": report.failed, "stopped": report.stopped, **report.counts}
+    if report.name == "rank":
+        details["encoder"] = shop.encoder_name or "none: ranked by words alone"
+    ok = not report.failed and not report.stopped
+    with shop.database.session() as session:
+        session.add(Run(moment=now, stage=report.name, started_at=begun, finished_at=utc_now(), ok=ok, report=details))
+
+
+def _plan_ingest(shop: Workshop, session: Session, now: datetime) -> list[int]:
+    """The positions of the sources that were not asked lately."""
+    query = select(Run.source).where(Run.stage == "ingest", col(Run.ok), Run.moment > now - shop.poll_interval)
+    lately = set(session.exec(query))
+    return [place for place, source in enumerate(shop.sources) if source.name not in lately]
+
+
+def _ingest(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
+    counts: Counts = Counter()
+    for place in ids:
+        counts += ingest_source(shop, shop.sources[place], now).counts
+    return counts
+
+
+def ingest_source(shop: Workshop, source: Source, now: datetime) -> IngestReport:
+    """Ask one source and store what it delivers. A record says what came of it, also when it failed half-way."""
+    row = Run(moment=now, stage="ingest", source=source.name, started_at=utc_now())
+    report = IngestReport()
+    try:
+        ingest.store(shop.database, source.fetch(_last_success(shop, source.name, now), now), now, report)
+        row.ok = True
+    except (TransientError, PermanentError) as error:
+        report.error = str(error)
+        get_logger().error("source_failed", source=source.name, why=str(error))
+        report.counts["failed_sources"] += 1
+    row.finished_at, row.report = utc_now(), report.as_json()
+    with shop.database.session() as session:
+        session.add(row)
+    return report
+
+
+def _last_success(shop: Workshop, source: str, now: datetime) -> datetime:
+    """Where to read on from: two days before the last success, so that late entries are not lost."""
+    query = select(func.max(Run.moment)).where(Run.stage == "ingest", Run.source == source, col(Run.ok))
+    with shop.database.session(write=False) as session:
+        last = session.exec(query).one()
+    return (last or now - shop.window) - OVERLAP
+
+
+def _trend(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
+    with shop.database.session() as session:
+        return Counter(papers=trending.work(session, now, ids))
+
+
+def _plan_papers(shop: Workshop, session: Session, _now: datetime) -> list[int]:
+    ids = vectors.plan_papers(session, shop.encoder_name) if shop.encoder_name else []
+    return ids if ids and shop.encoder is not None else []
+
+
+def _embed_papers(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
+    return Counter(papers=vectors.embed_papers(shop.database, shop.needed_encoder, now, ids))
+
+
+def _plan_background(shop: Workshop, session: Session, now: datetime) -> list[int]:
+    return background.plan(session, shop.encoder_name, now)
+
+
+def _refresh_background(shop: Workshop, now: datetime, _ids: Sequence[int]) -> Counts:
+    with shop.database.session() as session:
+        return Counter(papers=background.refresh(session, shop.encoder_name, now))
+
+
+def _plan_profiles(shop: Workshop, session: Session, _now: datetime) -> list[int]:
+    ids = vectors.plan_profiles(session, shop.encoder_name) if shop.encoder_name else []
+    return ids if ids and shop.encoder is not None else []
+
+
+def _embed_profiles(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Counts:
+    return Counter(profiles=vectors.embed_profiles(shop.database, shop.needed_encoder, ids))
+
+
+def _rank(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
+    """Draft without holding the database's lock, then store all drafts of the batch in one transaction."""
+    with shop.database.session(write=False) as session:
+        query = select(Subscriber).where(col(Subscriber.id).in_(ids), Subscriber.status == SubscriberStatus.ACTIVE)
+        subscribers = session.exec(query.order_by(col(Subscriber.id))).all()
+        since = min((drafts.window_start(subscriber, now, shop.window) for subscriber in subscribers), default=now)
+        made = drafts.draft(session, shop.library(session, since, now), subscribers, now, shop.window)
+    with shop.database.session() as session:
+        return editions.store(session, made, now, shop.encoder_name)
+
+
+def _compose(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Counts:
+    """Render editions and promise their messages, in one transaction."""
+    with shop.database.session() as session:
+        for sheet in sheets.load_sheets(session, ids):
+            message = sheets.compose(shop.sender, sheet)
+            content = assemble(shop.sender, message)
+            outbox.enqueue(session, sheet.edition, message, content, shop.sender.address.addr_spec)
+    return Counter(messages=len(ids))
+
+
+def _deliver(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
+    return outbox.deliver(shop.database, shop.transport, now, ids, _owner())

@@ -1,0 +1,208 @@
+"""Scores: four signals in closed form, calibrated against a crowd of papers and added. Pure arithmetic on arrays.
+
+A profile's *evidence* is up to three things: its words, the papers it likes, the papers it dislikes. Each is looked at
+through two views (unit vectors, hashed terms), which give four signals for a paper x:
+
+    closeness   x · m / |m|                  m: mean vector of the evidence
+    contrast    x · S⁻¹ (m - c)              c, S: mean and shrunk covariance of the papers in store
+    lift        BM25 over words and word pairs, weighted by how much more often the evidence has them than the store
+    overlap     cosine of tf-idf vectors
+
+Each signal is z-scored by its mean and deviation over the crowd, and they are added with fixed weights. As every signal
+is linear in the paper, all of it folds into one dense direction and one sparse query per profile (`Queries`).
+A relevance is a z-score too: 0 is the crowd's mean, and 3 is three standard deviations closer than that.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Matrix: TypeAlias = Any  # a scipy.sparse.csr_matrix; scipy carries no types
+
+RIDGE, SMALL_STORE_RIDGE, SMALL_STORE, SMALLEST_STORE = 1.0, 3.0, 1000, 100
+WEIGHTS = np.array([0.25, 0.375, 0.25, 0.125], np.float32)  # three likes and more
+SPARSE_WEIGHTS = np.array(
+    [0.4, 0.1, 0.35, 0.15], np.float32
+)  # words only, or one or two likes: contrast is not yet sure
+FEW = 2
+WORDS_WORTH = 2.0  # the words of a profile are worth this many likes
+DISLIKE = 0.2  # a dislike weighs this much of a like
+# What a signal's mean and deviation are when too few papers are there to measure them, worth this many papers.
+USUAL_MEAN = np.array([0.3, 0.0, 0.05, 0.015], np.float32)
+USUAL_DEVIATION = np.array([0.12, 0.055, 0.035, 0.015], np.float32)
+USUAL_SUM_DEVIATION = 0.8
+USUAL_WEIGHT = 20.0
+UNKNOWN_TREND = 0.5  # what a paper without votes gets: the usual
+ROUNDING = 1e-4  # two sums of the same terms may differ by less than this
+FLOOR = 1.0  # relevance below which a paper does not match
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Papers in both views: unit `vectors` (n, d), and over hashed terms BM25's half `saturated` and `tfidf` (n, t)."""
+
+    vectors: Floats
+    saturated: Matrix
+    tfidf: Matrix
+
+    def rows(self, chosen: NDArray[np.int64]) -> "View":
+        return View(self.vectors[chosen], self.saturated[chosen], self.tfidf[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A row per piece: mean vector, BM25's profile half, mean tf-idf; whose it is, how many papers, like or dislike."""
+
+    vectors: Floats
+    lift: Matrix
+    tfidf: Matrix
+    owner: NDArray[np.int64]
+    likes: NDArray[np.int64]  # number of papers; 0 for words
+    sign: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """What a profile asks, folded: relevance = x · direction + saturated · lift + tfidf · overlap - offset."""
+
+    direction: Floats
+    lift: Matrix
+    overlap: Matrix
+    offset: Floats
+
+    def relevance(self, papers: View) -> Floats:
+        """z-scores of shape (profiles, papers)."""
+        lexical = self.lift @ papers.saturated.T + self.overlap @ papers.tfidf.T
+        return np.asarray(self.direction @ papers.vectors.T + lexical.toarray() - self.offset[:, None], np.float32)
+
+
+def contrast_direction(means: Floats, crowd_mean: Floats, covariance: Floats, paper_count: int) -> Floats:
+    """S⁻¹ (m - c) per row, of unit length; with too few papers to know a covariance, m - c."""
+    centred = means - crowd_mean
+    if centred.size and paper_count >= SMALLEST_STORE:
+        ridge = RIDGE if paper_count >= SMALL_STORE else SMALL_STORE_RIDGE
+        level = ridge * np.trace(covariance) / len(covariance)
+        shrunk = covariance + level * np.eye(len(covariance), dtype=np.float32)
+        centred = np.linalg.solve(shrunk, centred.T).T
+    return _unit(centred)
+
+
+def fold(evidence: Evidence, contrast: Floats, crowd: View, own: Mask) -> tuple[Queries, Floats]:
+    """Calibrate the signals over the crowd (one paper or more) and fold them into one query per profile.
+
+    `own` (profiles, papers of the crowd) marks each profile's own examples: they say nothing about strangers and are
+    left out. Returns the queries, and the crowd's relevances of the shape of `own`, sorted, NaN for those left out.
+    """
+    profiles = len(own)
+    closeness = _unit(evidence.vectors)
+    signals = np.stack(
+        [
+            closeness @ crowd.vectors.T,
+            contrast @ crowd.vectors.T,
+            (evidence.lift @ crowd.saturated.T).toarray(),
+            (evidence.tfidf @ crowd.tfidf.T).toarray(),
+        ],
+        axis=2,
+    )
+    strangers = ~own
+    weights, means = _weigh(evidence.likes, signals, strangers[evidence.owner])
+    mix = _shares(evidence, profiles)
+    raw = Queries(
+        direction=np.asarray(mix @ (weights[:, [0]] * closeness + weights[:, [1]] * contrast), np.float32),
+        lift=sparse.csr_matrix(mix @ sparse.diags(weights[:, 2]) @ evidence.lift),
+        overlap=sparse.csr_matrix(mix @ sparse.diags(weights[:, 3]) @ evidence.tfidf),
+        offset=np.asarray(mix @ (weights * means).sum(axis=1), np.float32),
+    )
+    return _standardise(raw, crowd, strangers)
+
+
+def _weigh(likes: NDArray[np.int64], signals: Floats, strangers: Mask) -> tuple[Floats, Floats]:
+    """The weight of each signal per piece of evidence, and its mean over the strangers: both of shape (evidence, 4).
+
+    `signals` has the shape (evidence, crowd, 4). A view that is silent about a piece of evidence gets no weight.
+    """
+    share = _trust(strangers)
+    mean, variance = _moments(signals, strangers[:, :, None])
+    means = share * mean + (1 - share) * USUAL_MEAN
+    deviations = np.sqrt(share * variance + (1 - share) * USUAL_DEVIATION**2)
+    weights = np.where((likes > FEW)[:, None], WEIGHTS, SPARSE_WEIGHTS) * signals.any(axis=1)
+    weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-6) / deviations
+    _, spread = _moments(np.einsum("ecs,es->ec", signals, weights)[:, :, None], strangers[:, :, None])
+    # Each piece is brought to deviation one before they are added, so that its share is what `_shares` says.
+    weights = weights / np.sqrt(share * spread + (1 - share) * USUAL_SUM_DEVIATION**2)
+    return np.asarray(weights, np.float32), np.asarray(means, np.float32)
+
+
+def _shares(evidence: Evidence, profiles: int) -> Matrix:
+    """How much each piece of evidence counts in its profile: (profiles, evidence). Likes outgrow words."""
+    worth = np.where(evidence.likes == 0, WORDS_WORTH, evidence.likes) * (evidence.sign > 0)
+    totals = np.bincount(evidence.owner, weights=worth, minlength=profiles)
+    share = np.where(evidence.sign > 0, worth / np.maximum(totals, 1e-6)[evidence.owner], -DISLIKE)
+    rows = (share.astype(np.float32), (evidence.owner, np.arange(len(share))))
+    return sparse.csr_matrix(rows, shape=(profiles, len(share)))
+
+
+def _standardise(raw: Queries, crowd: View, strangers: Mask) -> tuple[Queries, Floats]:
+    """Bring every profile's relevance to mean 0 and deviation 1 over the crowd, the less the smaller the crowd is."""
+    scores = raw.relevance(crowd)
+    share = _trust(strangers)
+    mean, variance = _moments(scores[:, :, None], strangers[:, :, None])
+    scale = np.sqrt(share * variance + (1 - share))
+    queries = Queries(
+        direction=np.asarray(raw.direction / scale, np.float32),
+        lift=sparse.csr_matrix(sparse.diags(1 / scale[:, 0]) @ raw.lift),
+        overlap=sparse.csr_matrix(sparse.diags(1 / scale[:, 0]) @ raw.overlap),
+        offset=np.asarray((raw.offset + (share * mean)[:, 0]) / scale[:, 0], np.float32),
+    )
+    return queries, np.sort(np.where(strangers, (scores - share * mean) / scale, np.nan), axis=1)
+
+
+def _trust(strangers: Mask) -> Floats:
+    """How far statistics over the crowd are believed against the usual ones, 0..1, as a column."""
+    size = strangers.sum(axis=1, keepdims=True)
+    return np.asarray(size / (size + USUAL_WEIGHT), np.float32)
+
+
+def _moments(values: Floats, counted: Mask) -> tuple[Floats, Floats]:
+    """Mean and variance of (rows, crowd, kinds) over the crowd's counted members: (rows, kinds) each."""
+    size = np.maximum(counted.sum(axis=1), 1)
+    mean = (values * counted).sum(axis=1) / size
+    variance = (((values - mean[:, None, :]) * counted) ** 2).sum(axis=1) / size
+    return mean, variance
+
+
+def closer_than(relevance: float, crowd: Floats) -> float:
+    """The share of the crowd (its relevances, sorted, NaN last) that lies further away than `relevance`, 0..1."""
+    known = crowd[~np.isnan(crowd)]
+    return float(np.searchsorted(known, relevance - ROUNDING)) / max(len(known), 1)
+
+
+def blend(relevance: Floats, trend: Floats, balance: Floats) -> Floats:
+    """The score, 0..1: (1 - balance) s + balance * trend, with s = 1/2 at a relevance of two deviations.
+
+    All three broadcast; a trend that is not known (NaN) counts as the usual.
+    """
+    known = np.where(np.isnan(trend), UNKNOWN_TREND, trend)
+    closeness = 1 / (1 + np.exp(2.0 - np.clip(relevance, -30, 30)))
+    return np.asarray((1 - balance) * closeness + balance * known, np.float32)
+
+
+def with_trend(vectors: Floats, trend: Floats) -> Floats:
+    """Paper vectors with the trend as one more dimension, for candidate generation."""
+    known = np.where(np.isnan(trend), UNKNOWN_TREND, trend)
+    return np.column_stack([vectors, known]).astype(np.float32)
+
+
+def with_balance(direction: Floats, balance: Floats) -> Floats:
+    """Profile directions with the trend's pull as one more dimension: `blend` to first order around its middle."""
+    return np.column_stack([direction, 4 * balance / (1 - balance)]).astype(np.float32)
+
+
+def _unit(rows: Floats) -> Floats:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)

@@ -1,0 +1,311 @@
+"""Every persisted row, a class per table. Foreign keys, but no ORM relationships: a query says what it reads."""
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Enum, Index, LargeBinary, TypeDecorator, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment, kept in UTC; SQLite stores it without its zone and gets it back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment without a zone cannot be stored")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def by_value(enum: type[StrEnum]) -> Enum:
+    """A column type that stores an enum's value as text, so that a new member needs no migration."""
+    return Enum(enum, native_enum=False, length=24, values_callable=lambda members: [m.value for m in members])
+
+
+def key() -> Any:  # a Field with no default would have to be passed by every caller
+    return Field(default=None, primary_key=True)
+
+
+def texts() -> Any:
+    return Field(default_factory=list, sa_type=JSON)
+
+
+def reference(target: str, *, index: bool = True) -> Any:
+    return Field(foreign_key=target, index=index, ondelete="CASCADE")
+
+
+class SubscriberStatus(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+
+
+class Subscriber(SQLModel, table=True):
+    """A person's address with a status and a schedule. `next_edition_at` is all that a tick looks at."""
+
+    __table_args__ = (Index("ix_subscriber_due", "status", "next_edition_at"),)
+
+    id: int = key()
+    email: str = Field(unique=True, max_length=254)
+    name: str = Field(default="", max_length=200)
+    status: SubscriberStatus = Field(sa_type=by_value(SubscriberStatus))
+    zone: str = Field(default="UTC", max_length=64)
+    hour: int = 7
+    weekdays: list[int] = Field(default_factory=lambda: list(range(7)), sa_type=JSON)
+    papers_per_edition: int = 10
+    link_key: str = Field(max_length=32)
+    next_edition_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_edition_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Profile(SQLModel, table=True):
+    """One standing interest of a subscriber. `balance` is the share of the trend in a score, 0 to 0.6."""
+
+    __table_args__ = (UniqueConstraint("subscriber_id", "name"),)
+
+    id: int = key()
+    subscriber_id: int = reference("subscriber.id")
+    name: str = Field(max_length=80)
+    text: str = ""
+    categories: list[str] = texts()
+    keywords: list[str] = texts()
+    muted: list[str] = texts()
+    authors: list[str] = texts()
+    weight: float = 1.0
+    balance: float = 0.3
+    active: bool = True
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Paper(SQLModel, table=True):
+    """One work, merged over sources and versions. `merged_into` marks a duplicate found later; it is never ranked."""
+
+    id: int = key()
+    title: str
+    abstract: str
+    authors: list[str] = texts()
+    author_count: int = 0
+    categories: list[str] = texts()
+    url: str = ""
+    source: str = Field(max_length=32)
+    version: int | None = None
+    published_on: date | None = None
+    announced_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    first_seen_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    trend: float | None = None
+    trend_facts: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    trended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    merged_into: int | None = Field(default=None, foreign_key="paper.id", index=True)
+
+
+class PaperExternalId(SQLModel, table=True):
+    """A name under which a work is known: an arXiv id, a DOI, a source's own id, or `title` (see papers.identity)."""
+
+    __tablename__ = "paper_external_id"
+    __table_args__ = (UniqueConstraint("scheme", "value"),)
+
+    id: int = key()
+    paper_id: int = reference("paper.id")
+    scheme: str = Field(max_length=32)
+    value: str = Field(max_length=512)
+    source: str = Field(max_length=32)
+
+
+class ProfileExample(SQLModel, table=True):
+    """A paper given to a profile as evidence: `sign` +1 for more like it, -1 for less; `origin` says how it came."""
+
+    __tablename__ = "profile_example"
+    __table_args__ = (UniqueConstraint("profile_id", "paper_id"),)
+
+    id: int = key()
+    profile_id: int = reference("profile.id")
+    paper_id: int = reference("paper.id")
+    sign: int = 1
+    origin: str = Field(default="chosen", max_length=16)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Signal(SQLModel, table=True):
+    """A dated observation of attention to a paper: votes, comments, stars or citations, as a source counted them."""
+
+    __table_args__ = (UniqueConstraint("paper_id", "source", "kind", "observed_at"),)
+
+    id: int = key()
+    paper_id: int = reference("paper.id", index=False)
+    source: str = Field(max_length=32)
+    kind: str = Field(max_length=16)
+    observed_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    value: int
+
+
+class PaperVector(SQLModel, table=True):
+    """A paper's unit embedding by one encoder, and its sentences' (float16, row after row) while it is new."""
+
+    __tablename__ = "paper_vector"
+
+    paper_id: int = Field(foreign_key="paper.id", primary_key=True, ondelete="CASCADE")
+    encoder: str = Field(primary_key=True, max_length=128)
+    dimension: int
+    vector: bytes = Field(sa_type=LargeBinary)
+    sentences: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class ProfileVector(SQLModel, table=True):
+    """The unit embedding of a profile's own text by one encoder (float16)."""
+
+    __tablename__ = "profile_vector"
+
+    profile_id: int = Field(foreign_key="profile.id", primary_key=True, ondelete="CASCADE")
+    encoder: str = Field(primary_key=True, max_length=128)
+    dimension: int
+    vector: bytes = Field(sa_type=LargeBinary)
+
+
+class Background(SQLModel, table=True):
+    """What the papers in store look like as a crowd, by one encoder ("" means words alone).
+
+    `mean` and `covariance` are of the vectors (float32); `term_counts` holds, for each hashed term, the number of
+    papers that have it (uint32).
+    """
+
+    id: int = key()
+    encoder: str = Field(max_length=128, index=True)
+    dimension: int
+    paper_count: int
+    newest_paper_id: int
+    mean: bytes = Field(sa_type=LargeBinary)
+    covariance: bytes = Field(sa_type=LargeBinary)
+    term_counts: bytes = Field(sa_type=LargeBinary)
+    computed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SkipReason(StrEnum):
+    NO_NEW_PAPERS = "no_new_papers"
+    NO_MATCH = "no_match"
+    SOURCE_FAILED = "source_failed"
+    PAUSED = "paused"
+    SUPPRESSED = "suppressed"
+
+
+class Edition(SQLModel, table=True):
+    """One subscriber's digest for one date, or the reason why there is none."""
+
+    __table_args__ = (UniqueConstraint("subscriber_id", "edition_date"),)
+
+    id: int = key()
+    subscriber_id: int = reference("subscriber.id", index=False)
+    edition_date: date = Field(index=True)
+    skip_reason: SkipReason | None = Field(default=None, sa_type=by_value(SkipReason))
+    encoder: str = Field(default="", max_length=128)
+    considered: int = 0
+    failed_sources: list[str] = texts()
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class EditionItem(SQLModel, table=True):
+    """A paper at a rank in an edition, with its score and the reason, made of the ranker's own terms."""
+
+    __tablename__ = "edition_item"
+    __table_args__ = (UniqueConstraint("edition_id", "rank"), UniqueConstraint("edition_id", "paper_id"))
+
+    id: int = key()
+    edition_id: int = reference("edition.id", index=False)
+    paper_id: int = reference("paper.id")
+    profile_id: int | None = Field(default=None, foreign_key="profile.id", ondelete="SET NULL")
+    rank: int
+    score: float
+    relevance: float
+    trend: float | None = None
+    reason: dict[str, Any] = Field(sa_type=JSON)
+    highlight: str = ""
+
+
+class OutboxState(StrEnum):
+    PLANNED = "planned"
+    SENDING = "sending"
+    DEFERRED = "deferred"
+    SENT = "sent"
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+    EXPIRED = "expired"
+
+
+class OutboxMessage(SQLModel, table=True):
+    """A message promised by a committed transaction. `content` is the whole mail (RFC 5322), deflated.
+
+    The row is the queue: it is claimed by an owner until `lease_until`, and settled right after the server's answer.
+    """
+
+    __tablename__ = "outbox_message"
+    __table_args__ = (Index("ix_outbox_message_state_next_at", "state", "next_at"),)
+
+    id: int = key()
+    subscriber_id: int = reference("subscriber.id")
+    edition_id: int | None = Field(default=None, foreign_key="edition.id", unique=True, ondelete="CASCADE")
+    envelope_from: str = Field(max_length=254)
+    recipient: str = Field(max_length=254)
+    message_id: str = Field(max_length=255, unique=True)
+    content: bytes = Field(sa_type=LargeBinary)
+    state: OutboxState = Field(sa_type=by_value(OutboxState))
+    attempt: int = 0
+    owner: str | None = Field(default=None, max_length=128)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    next_at: datetime = Field(sa_type=UtcDateTime)
+    reply: str = Field(default="", max_length=500)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Suppression(SQLModel, table=True):
+    """An address never to be mailed, kept as a hash so that it outlives the subscriber's erasure."""
+
+    id: int = key()
+    address_digest: str = Field(max_length=64, unique=True)
+    reason: str = Field(max_length=200)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Feedback(SQLModel, table=True):
+    """A subscriber's vote on a paper: +1 for more like it, -1 for less; the latest counts."""
+
+    __table_args__ = (UniqueConstraint("subscriber_id", "paper_id"),)
+
+    id: int = key()
+    subscriber_id: int = reference("subscriber.id", index=False)
+    paper_id: int = reference("paper.id")
+    edition_id: int | None = Field(default=None, foreign_key="edition.id", ondelete="SET NULL")
+    value: int
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Run(SQLModel, table=True):
+    """One pass of a stage for a moment, and for `ingest` one row a source: what was asked, done and refused."""
+
+    __table_args__ = (Index("ix_run_stage_source", "stage", "source", "moment"),)
+
+    id: int = key()
+    moment: datetime = Field(sa_type=UtcDateTime)
+    stage: str = Field(max_length=32)
+    source: str = Field(default="", max_length=32)
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ok: bool = False
+    report: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)

@@ -1,0 +1,101 @@
+"""What the stages work with, opened once per process from the settings: database, encoder, sources, transport."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
+
+from sqlalchemy import func
+from sqlmodel import Session, select
+
+from digest.composing.messages import Sender
+from digest.db import Database
+from digest.embeddings.encoder import LEXICAL, Encoder, make_encoder
+from digest.errors import ConfigurationError
+from digest.mail.transports import FolderTransport, MemoryTransport, Relay, SmtpTransport, Transport
+from digest.ranking import candidates
+from digest.ranking.candidates import Library
+from digest.settings import Settings
+from digest.sources.arxiv import ArxivSource
+from digest.sources.base import Source
+from digest.sources.http import PoliteClient
+from digest.sources.huggingface import HuggingFaceSource
+from digest.sources.sample import SampleSource
+from digest.tables import Background, Paper
+
+
+class Workshop:
+    """Everything that is opened once. Building it opens nothing but the database's engine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.data_dir = settings.data_dir
+        self.database = Database(settings.database)
+        self.window = timedelta(days=settings.window_days)
+        self.poll_interval = timedelta(minutes=settings.poll_minutes)
+        self.encoder_name = LEXICAL if settings.encoder == "none" else settings.encoder
+        self._libraries: dict[tuple[object, ...], Library | None] = {}
+
+    @cached_property
+    def encoder(self) -> Encoder | None:
+        """The encoder, loaded at its first use; without its weights this process ranks by words alone."""
+        made = make_encoder(self.settings.encoder, self.settings.encoder_path, self.settings.device)
+        if made is None:
+            self.encoder_name = LEXICAL
+        return made
+
+    @property
+    def needed_encoder(self) -> Encoder:
+        if self.encoder is None:
+            raise ConfigurationError(f"The encoder {self.settings.encoder} cannot be loaded: see `digest doctor`.")
+        return self.encoder
+
+    @cached_property
+    def sender(self) -> Sender:
+        settings = self.settings
+        return Sender(settings.mail_from, settings.base_url, settings.signing_key, settings.postal_address)
+
+    @cached_property
+    def transport(self) -> Transport:
+        settings = self.settings
+        if settings.transport == "folder":
+            return FolderTransport(settings.outbox_dir)
+        if settings.transport == "memory":
+            return MemoryTransport()
+        return SmtpTransport(
+            Relay(
+                host=settings.smtp_host,
+                port=settings.smtp_port,
+                username=settings.smtp_username,
+                password=settings.smtp_password.get_secret_value(),
+                start_tls=settings.smtp_start_tls,
+                tls=settings.smtp_tls,
+            )
+        )
+
+    @cached_property
+    def client(self) -> PoliteClient:
+        return PoliteClient(self.settings.cache_dir, self.settings.contact)
+
+    @cached_property
+    def sources(self) -> list[Source]:
+        """The sources that a run asks, in the order of the settings."""
+        return [self.make_source(name) for name in self.settings.sources]
+
+    def make_source(self, name: str) -> Source:
+        makers: dict[str, Callable[[], Source]] = {
+            "arxiv": lambda: ArxivSource(self.client, categories=self.settings.arxiv_categories),
+            "huggingface": lambda: HuggingFaceSource(self.client),
+            "sample": SampleSource,
+        }
+        if name not in makers:
+            raise ConfigurationError(f"DIGEST_SOURCES names “{name}”: choose from {', '.join(sorted(makers))}.")
+        return makers[name]()
+
+    def library(self, session: Session, since: datetime, now: datetime) -> Library | None:
+        """The papers of the days from `since` to `now`, kept for the batches that follow."""
+        start = datetime.combine(since.astimezone(UTC).date(), time(), tzinfo=UTC)
+        newest = [session.exec(select(func.max(table.id))).one() for table in (Paper, Background)]
+        key = (self.encoder_name, start, now, *newest)
+        if key not in self._libraries:
+            self._libraries = {key: candidates.load_library(session, self.encoder_name, start, now)}
+        return self._libraries[key]
