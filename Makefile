@@ -5,7 +5,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
-export DIGEST_DATA_DIR ?= $(CURDIR)/var/demo
+
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench pictures clean
@@ -14,10 +14,10 @@ help: ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/installed ## Install, and take one sample day from papers to mail.
-	@$(BIN)/digest demo
+	@DIGEST_DATA_DIR=var/demo $(BIN)/digest demo
 
 test: check ## Install, check style, types and layers, and run all tests.
-	@env -u DIGEST_DATA_DIR $(BIN)/python -m pytest
+	@$(BIN)/python -m pytest
 
 check: .venv/developing ## Check style, types and layers only.
 	@$(BIN)/ruff format --check --quiet .
@@ -26,10 +26,10 @@ check: .venv/developing ## Check style, types and layers only.
 	@$(BIN)/lint-imports | tail -n 1
 
 bench: .venv/developing ## Run the benchmarks.
-	@env -u DIGEST_DATA_DIR $(BIN)/python -m pytest -m benchmark -s tests/benchmarks
+	@$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
 
 pictures: .venv/installed ## Render the demo's mail into the README's pictures (needs Chromium).
-	@$(BIN)/python docs/pictures.py
+	@$(BIN)/python tests/pictures.py
 
 clean: ## Remove the virtual environment and the demo's data.
 	@rm -rf .venv var

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from digest.errors import InvalidRequest
 
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
+FIRST_YEAR = 1991  # of the arXiv
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,19 @@ class Schedule:
     def slot(self, day: date) -> datetime:
         """The moment (UTC) of the edition of `day`, whatever its weekday."""
         local = datetime.combine(day, time(self.hour), tzinfo=parse_zone(self.zone))
-        return local.astimezone(UTC)
+        moment = local.astimezone(UTC)
+        if moment.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None):
+            return moment
+        return _end_of_gap(local)
+
+
+def _end_of_gap(local: datetime) -> datetime:
+    """The moment (UTC) at which the clocks jump over the time `local`, which does not exist."""
+    moment = local.replace(fold=1).astimezone(UTC)  # read by the offset after the gap, it lies before it
+    before = moment.astimezone(local.tzinfo).utcoffset()
+    while moment.astimezone(local.tzinfo).utcoffset() == before:
+        moment += timedelta(minutes=1)
+    return moment
 
 
 def utc_now() -> datetime:
@@ -50,9 +63,11 @@ def parse_moment(text: str, now: datetime) -> datetime:
     """An ISO 8601 date or moment, UTC unless it says otherwise; raises InvalidRequest when it lies after `now`."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise InvalidRequest(f"“{text}” is no moment: write it as 2026-04-24 or 2026-04-24T07:00+02:00.") from error
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.year < FIRST_YEAR:
+        raise InvalidRequest(f"{text} lies before there were papers to send: use a moment from {FIRST_YEAR} on.")
     if moment > now:
         raise InvalidRequest(f"{text} lies in the future: a run can only be for a moment that has come.")
     return moment

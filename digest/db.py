@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 from sqlmodel import Session, create_engine
 
 from digest import resources
-from digest.errors import ConfigurationError, TransientError
+from digest.errors import ConfigurationError, Unreachable
 
 BUSY_TIMEOUT = 60  # seconds that a SQLite writer waits for another
 WRITES = "digest_writes"
@@ -57,7 +57,7 @@ class Database:
         """The schema's revision, or None for an empty database."""
         from alembic.runtime.migration import MigrationContext
 
-        with _translated(), self.engine.connect() as connection:
+        with _translated(), self.engine.connect().execution_options(**{WRITES: False}) as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
     def newest_revision(self) -> str:
@@ -89,9 +89,11 @@ class Database:
 def _make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
-        engine = create_engine(url)
+        engine = create_engine(url, hide_parameters=True)  # they hold addresses, and errors are logged
     except (ArgumentError, ModuleNotFoundError) as error:
         raise ConfigurationError(f"DIGEST_DATABASE_URL cannot be used: {error}.") from error
+    except ValueError as error:  # whose words would hold the password
+        raise ConfigurationError("DIGEST_DATABASE_URL cannot be used: its port is no number.") from error
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             _check_folder(Path(parsed.database))
@@ -122,7 +124,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if isinstance(error.orig, Exception) and type(error.orig).__name__ in {"OperationalError", "DatabaseError"}:
-            reason = str(error.orig).splitlines()[0]
-            raise TransientError(f"The database cannot be used: {reason}.") from error
-        raise
+        if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+            raise
+        reason = str(error.orig).partition("\n")[0]
+        raise Unreachable(f"The database cannot be used: {reason}.") from error

@@ -1,6 +1,6 @@
 """The map of the system: the stages of a day in order, and the loop that runs them in one process.
 
-    ingest → trend → embed_papers → background → embed_profiles → rank → compose → deliver
+    ingest → trend → embed_papers → embed_profiles → background → rank → compose → deliver
 
 A stage's `plan` asks the database what is missing and its `work` does one batch of it, so a run that was killed is
 resumed by the next one, and a run with nothing missing does nothing. The faces call `run`, or the stages one by one.
@@ -25,7 +25,7 @@ from digest.clock import utc_now
 from digest.composing import editions as sheets
 from digest.composing.messages import assemble
 from digest.embeddings import background, vectors
-from digest.errors import DigestError, InvalidRequest, PermanentError, TransientError, Unreachable
+from digest.errors import ConfigurationError, DigestError, InvalidRequest, PermanentError, TransientError, Unreachable
 from digest.log import get_logger
 from digest.mail import outbox
 from digest.papers import ingest, trending
@@ -77,8 +77,8 @@ def stages(shop: Workshop, only: int | None = None) -> list[Stage]:
         Stage("ingest", partial(_plan_ingest, shop), partial(_ingest, shop), 1),
         Stage("trend", trending.plan, partial(_trend, shop), 500),
         Stage("embed_papers", partial(_plan_papers, shop), partial(_embed_papers, shop), 64),
-        Stage("background", partial(_plan_background, shop), partial(_refresh_background, shop), 1),
         Stage("embed_profiles", partial(_plan_profiles, shop), partial(_embed_profiles, shop), 256),
+        Stage("background", partial(_plan_background, shop), partial(_refresh_background, shop), 1),
         Stage("rank", lambda session, now: editions.plan(session, now, only), partial(_rank, shop), 500),
         Stage("compose", lambda session, _now: sheets.plan(session, only), partial(_compose, shop), 100),
         Stage("deliver", lambda session, now: outbox.plan(session, now, only), partial(_deliver, shop), 100),
@@ -108,6 +108,13 @@ def prepare(shop: Workshop, now: datetime, progress: Progress = no_progress) -> 
                 raise TransientError(stopped)
 
 
+def source_failures(shop: Workshop, now: datetime) -> dict[str, str]:
+    """The sources that could not be read at `now`, each with the reason."""
+    query = select(Run).where(Run.stage == "ingest", Run.moment == now, ~col(Run.ok)).order_by(col(Run.id))
+    with shop.database.session(write=False) as session:
+        return {row.source: row.report["error"] for row in session.exec(query)}
+
+
 def preview(shop: Workshop, now: datetime, subscriber: Subscriber) -> Draft:
     """What the subscriber's next edition would hold if it went out now; writes nothing."""
     with shop.database.session(write=False) as session:
@@ -124,10 +131,19 @@ def write_preview(shop: Workshop, now: datetime, subscriber: Subscriber, draft: 
     items = [editions.make_item(0, rank, pick) for rank, pick in enumerate(draft.picks, 1)]
     papers = {pick.paper.id: pick.paper for pick in draft.picks}
     sheet = sheets.Sheet(subscriber, edition, items, papers, profiles)
-    path = shop.data_dir / "preview" / f"{subscriber.id}.html"
+    path = _preview_path(shop, subscriber.id)
     path.parent.mkdir(exist_ok=True)
     path.write_text(sheets.compose(shop.sender, sheet).html, encoding="utf-8")
     return path
+
+
+def forget_preview(shop: Workshop, subscriber_id: int) -> None:
+    """Remove the file that a preview left."""
+    _preview_path(shop, subscriber_id).unlink(missing_ok=True)
+
+
+def _preview_path(shop: Workshop, subscriber_id: int) -> Path:
+    return shop.data_dir / "preview" / f"{subscriber_id}.html"
 
 
 def search(shop: Workshop, text: str, now: datetime, count: int) -> list[Hit]:
@@ -167,7 +183,7 @@ def run_stage(shop: Workshop, stage: Stage, now: datetime, progress: Progress) -
         progress(stage.name, len(planned), len(planned))
     except DigestError as error:
         report.stopped = str(error)
-        get_logger().error("stage_stopped", stage=stage.name, why=str(error))
+        get_logger().info("stage_stopped", stage=stage.name, why=str(error))
     report.seconds = time.monotonic() - started
     if report.planned and stage.name != "ingest":  # which keeps a record per source
         _keep_record(shop, report, now, begun)
@@ -178,7 +194,7 @@ def work_through(stage: Stage, now: datetime, ids: Sequence[int], report: StageR
     """Do a batch; when it fails, halve it until the bad item stands alone, and count that one as failed."""
     try:
         report.counts += stage.work(now, ids)
-    except Unreachable:
+    except (Unreachable, ConfigurationError):
         raise
     except Exception as error:  # noqa: BLE001 - one bad item must not stop everybody's edition
         if len(ids) == 1:
@@ -242,12 +258,22 @@ def ingest_source(shop: Workshop, source: Source, now: datetime) -> IngestReport
         row.ok = True
     except (TransientError, PermanentError) as error:
         report.error = str(error)
-        get_logger().error("source_failed", source=source.name, why=str(error))
         report.counts["failed_sources"] += 1
+        get_logger().error("source_failed", source=source.name, why=str(error))
+    except DigestError:  # the request was wrong, and nothing was asked
+        raise
+    except Exception as error:
+        report.error = f"a defect: {error!r}"[:300]
+        _record_source(shop, row, report)
+        raise
+    _record_source(shop, row, report)
+    return report
+
+
+def _record_source(shop: Workshop, row: Run, report: IngestReport) -> None:
     row.finished_at, row.report = utc_now(), report.as_json()
     with shop.database.session() as session:
         session.add(row)
-    return report
 
 
 def _last_success(shop: Workshop, source: str, now: datetime) -> datetime:

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     )
     poll_minutes: int = Field(60, ge=1, description="A source is asked at most this often")
     window_days: int = Field(3, ge=1, le=60, description="How many days a new paper stays a candidate")
-    papers_per_edition: int = Field(10, ge=1, le=50, description="Papers in an edition, for new subscribers")
+    papers_per_edition: int = Field(10, ge=1, le=30, description="Papers in an edition, for new subscribers")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least severity logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines")
 
@@ -115,10 +115,10 @@ def _kept_secret(path: Path) -> str:
 
 
 def _read_secret(path: Path) -> str:
-    key = path.read_text(encoding="ascii").strip()
-    if len(key) < SHORTEST_SECRET:
+    key = path.read_bytes().strip()
+    if len(key) < SHORTEST_SECRET or not key.isascii():
         raise ConfigurationError(f"{path} does not hold a secret key: remove it and a new one is made.")
-    return key
+    return key.decode("ascii")
 
 
 def load(**overrides: object) -> Settings:
@@ -127,9 +127,11 @@ def load(**overrides: object) -> Settings:
         settings = Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
-        name = f"{PREFIX}{str(first['loc'][0]).upper()} " if first["loc"] else ""
+        name = f"{PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""
         reason = first["msg"].removeprefix("Value error, ")
         raise ConfigurationError(f"{name}{reason}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("The file .env is not UTF-8: save it as UTF-8.") from error
     _make_folder(settings.data_dir)
     return settings
 
@@ -154,6 +156,6 @@ def unknown_names() -> list[str]:
 
 def _names_given() -> set[str]:
     env_file = Path(".env")
-    lines = env_file.read_text(encoding="utf-8").splitlines() if env_file.is_file() else []
+    lines = env_file.read_text(encoding="utf-8", errors="replace").splitlines() if env_file.is_file() else []
     assigned = {line.partition("=")[0].removeprefix("export ").strip() for line in lines if "=" in line}
     return {name.upper() for name in {*os.environ, *assigned}}

@@ -37,7 +37,7 @@ def demo() -> None:
         _add_people(shop)
         reports = [*loaded, *pipeline.run(shop, MOMENT, progress=progress)[len(loaded) :]]
     show_reports(reports, as_json=False)
-    judge(reports)
+    judge(shop, MOMENT, reports)
     _say_what_is_next(shop, sum(report.counts["sent"] for report in reports))
 
 

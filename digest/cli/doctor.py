@@ -29,7 +29,7 @@ class Finding:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(as_json: bool) -> None:  # noqa: FBT001
+def doctor(as_json: bool) -> None:
     """Check settings, database, encoder, FAISS and transport. Exit status 1 when something fails."""
     findings = list(examine())
     if as_json:

@@ -29,7 +29,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty:
         table.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(str(cell) for cell in row), style=None)
-    Console(highlight=False, soft_wrap=False).print(table, markup=False)
+    Console(highlight=False, emoji=False).print(table, markup=False)
 
 
 def print_json(data: Any) -> None:

@@ -19,10 +19,12 @@ COUNT = click.option("--count", default=10, show_default=True, type=click.IntRan
 @click.command()
 @click.argument("email")
 @click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
-def preview(email: str, open_it: bool) -> None:  # noqa: FBT001
+@JSON
+def preview(email: str, open_it: bool, as_json: bool) -> None:
     """Render what EMAIL's next edition would be if it went out now. Nothing is sent, nothing counts as seen."""
     from digest import pipeline
     from digest.clock import utc_now
+    from digest.ranking import reasons
     from digest.subscribers import optin
 
     shop, now = open_shop(), utc_now()
@@ -31,6 +33,11 @@ def preview(email: str, open_it: bool) -> None:  # noqa: FBT001
     with progress_bars() as progress:
         pipeline.prepare(shop, now, progress)
     draft = pipeline.preview(shop, now, subscriber)
+    if as_json:
+        print_json(
+            [{"title": p.paper.title, "url": p.paper.url, "why": reasons.explain(p.reason)} for p in draft.picks]
+        )
+        return
     if draft.skip_reason:
         click.echo(f"No edition now: {draft.skip_reason.value} ({draft.considered} new papers).")
         return
@@ -50,7 +57,7 @@ def papers() -> None:
 @click.argument("text")
 @COUNT
 @JSON
-def search(text: str, count: int, as_json: bool) -> None:  # noqa: FBT001
+def search(text: str, count: int, as_json: bool) -> None:
     """The papers that lie closest to TEXT, by the ranker that editions use."""
     from digest import pipeline
     from digest.clock import utc_now
@@ -65,7 +72,7 @@ def search(text: str, count: int, as_json: bool) -> None:  # noqa: FBT001
 @click.argument("paper_id", metavar="ID")
 @COUNT
 @JSON
-def similar(paper_id: str, count: int, as_json: bool) -> None:  # noqa: FBT001
+def similar(paper_id: str, count: int, as_json: bool) -> None:
     """The papers that lie closest to the paper ID (an arXiv id, a DOI, a link, or our number as “#12”)."""
     from digest import pipeline
     from digest.clock import utc_now
@@ -76,7 +83,7 @@ def similar(paper_id: str, count: int, as_json: bool) -> None:  # noqa: FBT001
     _show(pipeline.similar(shop, paper_id, utc_now(), count), as_json)
 
 
-def _show(hits: list[Hit], as_json: bool) -> None:  # noqa: FBT001
+def _show(hits: list[Hit], as_json: bool) -> None:
     if as_json:
         print_json(
             [

@@ -46,7 +46,7 @@ def add_subscriber(email: str, papers: int | None, **fields: Any) -> None:
 
 @subscribers.command("list")
 @JSON
-def list_subscribers(as_json: bool) -> None:  # noqa: FBT001
+def list_subscribers(as_json: bool) -> None:
     """List all subscribers."""
     from digest.subscribers import optin
 
@@ -64,7 +64,7 @@ def list_subscribers(as_json: bool) -> None:  # noqa: FBT001
 @subscribers.command("show")
 @click.argument("email")
 @JSON
-def show_subscriber(email: str, as_json: bool) -> None:  # noqa: FBT001
+def show_subscriber(email: str, as_json: bool) -> None:
     """Show one subscriber with their interests."""
     from digest.subscribers import optin
     from digest.subscribers import profiles as interests
@@ -85,8 +85,9 @@ def show_subscriber(email: str, as_json: bool) -> None:  # noqa: FBT001
 @subscribers.command("remove")
 @click.argument("email")
 @YES
-def remove_subscriber(email: str, yes: bool) -> None:  # noqa: FBT001
+def remove_subscriber(email: str, yes: bool) -> None:
     """Erase a subscriber and everything that names them."""
+    from digest import pipeline
     from digest.subscribers import optin, privacy
 
     shop = open_shop()
@@ -96,6 +97,7 @@ def remove_subscriber(email: str, yes: bool) -> None:  # noqa: FBT001
         click.confirm(f"Erase {found.email} with all profiles, editions and votes?", abort=True)
     with shop.database.session() as session:
         privacy.erase(session, found)
+    pipeline.forget_preview(shop, found.id)
     click.echo(f"{found.email} is erased.")
 
 
@@ -137,7 +139,7 @@ def add_profile(email: str, name: str | None, **fields: Any) -> None:
 @profiles.command("list")
 @click.argument("email")
 @JSON
-def list_profiles(email: str, as_json: bool) -> None:  # noqa: FBT001
+def list_profiles(email: str, as_json: bool) -> None:
     """List a subscriber's interests."""
     from digest.subscribers import optin
     from digest.subscribers import profiles as interests
@@ -155,7 +157,7 @@ def list_profiles(email: str, as_json: bool) -> None:  # noqa: FBT001
 @click.argument("email")
 @click.argument("name")
 @JSON
-def show_profile(email: str, name: str, as_json: bool) -> None:  # noqa: FBT001
+def show_profile(email: str, name: str, as_json: bool) -> None:
     """Show one interest with everything that is known of it."""
     from digest.subscribers import optin
     from digest.subscribers import profiles as interests
@@ -175,7 +177,7 @@ def show_profile(email: str, name: str, as_json: bool) -> None:  # noqa: FBT001
 @click.argument("email")
 @click.argument("name")
 @YES
-def remove_profile(email: str, name: str, yes: bool) -> None:  # noqa: FBT001
+def remove_profile(email: str, name: str, yes: bool) -> None:
     """Remove one interest."""
     from digest.subscribers import optin
     from digest.subscribers import profiles as interests

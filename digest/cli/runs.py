@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--at", metavar="MOMENT", help="Run as of this moment, e.g. 2026-04-24T07:00+02:00. Default: now.")
-@click.option("--dry-run", is_flag=True, help="Show who is due and what they would get; fetch and send nothing.")
+@click.option("--dry-run", is_flag=True, help="Show who is due and what they would get; fetch, keep and send nothing.")
 @click.option("--only", metavar="EMAIL", help="Rank and mail for this subscriber alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def run(at: str | None, dry_run: bool, only: str | None, as_json: bool) -> None:  # noqa: FBT001 - options
+def run(at: str | None, dry_run: bool, only: str | None, as_json: bool) -> None:
     """Take everything that is missing through all stages: papers in, editions out.
 
     Safe to repeat: a second run does nothing, and a run that was killed is resumed by the next one.
@@ -37,7 +37,7 @@ def run(at: str | None, dry_run: bool, only: str | None, as_json: bool) -> None:
     with progress_bars() as progress:
         reports = pipeline.run(shop, now, subscriber_id, progress=progress)
     show_reports(reports, as_json)
-    judge(reports)
+    judge(shop, now, reports)
 
 
 def _moment(text: str | None) -> datetime:
@@ -55,7 +55,7 @@ def _subscriber_id(shop: Workshop, email: str | None) -> int | None:
         return optin.find(session, email).id
 
 
-def _show_drafts(shop: Workshop, now: datetime, only: int | None, as_json: bool) -> None:  # noqa: FBT001 - an option
+def _show_drafts(shop: Workshop, now: datetime, only: int | None, as_json: bool) -> None:
     from digest import pipeline
     from digest.ranking import reasons
 
@@ -68,7 +68,7 @@ def _show_drafts(shop: Workshop, now: datetime, only: int | None, as_json: bool)
             [{"email": e, "rank": r, "title": p.paper.title, "why": reasons.explain(p.reason)} for e, r, p in rows]
         )
         return
-    click.echo(f"{len(drafts)} due; nothing was fetched, stored or sent.")
+    click.echo(f"{len(drafts)} due; nothing was fetched or sent, and no edition was stored.")
     for subscriber, draft in drafts:
         click.secho(f"\n{subscriber.email}", bold=True)
         if draft.skip_reason:
@@ -77,7 +77,7 @@ def _show_drafts(shop: Workshop, now: datetime, only: int | None, as_json: bool)
             click.echo(f"{rank:>4}  {pick.paper.title}")
 
 
-def show_reports(reports: list[StageReport], as_json: bool) -> None:  # noqa: FBT001 - an option
+def show_reports(reports: list[StageReport], as_json: bool) -> None:
     """A line per stage: what it did and how long it took."""
     if as_json:
         fields = ("name", "planned", "failed", "stopped")
@@ -90,7 +90,7 @@ def show_reports(reports: list[StageReport], as_json: bool) -> None:  # noqa: FB
 
 
 def _did(report: StageReport) -> str:
-    done = [f"{count} {name.replace('_', ' ')}" for name, count in report.counts.items() if count]
+    done = [_counted(count, name.replace("_", " ")) for name, count in report.counts.items() if count]
     if report.failed:
         done.append(f"{report.failed} failed")
     if report.stopped:
@@ -98,17 +98,26 @@ def _did(report: StageReport) -> str:
     return ", ".join(done) or "nothing to do"
 
 
-def judge(reports: list[StageReport]) -> None:
+def _counted(count: int, name: str) -> str:
+    """“1 edition”, “2 editions”."""
+    return f"{count} {name.removesuffix('s') if count == 1 else name}"
+
+
+def judge(shop: Workshop, now: datetime, reports: list[StageReport]) -> None:
     """Exit 2 when a stage was stopped, 1 when single items failed; say so for sources that could not be read."""
+    from digest import pipeline
     from digest.errors import TransientError
 
-    if any(report.counts["failed_sources"] for report in reports):
-        warn("a source could not be read; its papers come with the next run. `digest doctor` says which and why.")
-    stopped = [f"{report.name}: {report.stopped}" for report in reports if report.stopped]
+    for source, why in pipeline.source_failures(shop, now).items():
+        warn(f"the source {source} could not be read: {why} Its papers come with the next run.")
+    stopped: dict[str, list[str]] = {}
+    for report in reports:
+        if report.stopped:
+            stopped.setdefault(report.stopped, []).append(report.name)
     if stopped:
-        raise TransientError(" ".join(stopped))
+        raise TransientError(" ".join(f"{', '.join(names)}: {why}" for why, names in stopped.items()))
     if failed := sum(report.failed for report in reports):
-        warn(f"{failed} items failed and were left for the next run: DIGEST_LOG_LEVEL=ERROR names them.")
+        warn(f"{failed} items failed and were left for the next run; the lines above name them.")
         raise SystemExit(1)
 
 
@@ -127,7 +136,7 @@ def ingest() -> None:
 @ingest.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def files(paths: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - an option
+def files(paths: tuple[str, ...], as_json: bool) -> None:
     """JSON Lines (title, abstract and any of id, authors, published, categories, url) or BibTeX files."""
     from pathlib import Path
 
@@ -138,7 +147,7 @@ def files(paths: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - an o
 
 @ingest.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def sample(as_json: bool) -> None:  # noqa: FBT001 - an option
+def sample(as_json: bool) -> None:
     """The sample papers that come with digest."""
     from digest.sources.sample import SampleSource
 
@@ -149,7 +158,7 @@ def sample(as_json: bool) -> None:  # noqa: FBT001 - an option
 @click.option("--id", "ids", multiple=True, metavar="ID", help="An arXiv id or link; may be given again.")
 @click.option("--category", "categories", multiple=True, metavar="CATEGORY", help="E.g. cs.LG; may be given again.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def arxiv(ids: tuple[str, ...], categories: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - an option
+def arxiv(ids: tuple[str, ...], categories: tuple[str, ...], as_json: bool) -> None:
     """The arXiv: papers by id, or the newest of categories (those of the settings when none are given)."""
     from digest.papers.categories import parse_category
     from digest.sources.arxiv import ArxivSource
@@ -161,13 +170,13 @@ def arxiv(ids: tuple[str, ...], categories: tuple[str, ...], as_json: bool) -> N
 
 @ingest.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def huggingface(as_json: bool) -> None:  # noqa: FBT001 - an option
+def huggingface(as_json: bool) -> None:
     """Hugging Face Daily Papers of the last days, with their votes."""
     shop = open_shop()
     _ingest(shop, shop.make_source("huggingface"), as_json)
 
 
-def _ingest(shop: Workshop, source: Source, as_json: bool) -> None:  # noqa: FBT001 - an option
+def _ingest(shop: Workshop, source: Source, as_json: bool) -> None:
     from digest import pipeline
     from digest.clock import utc_now
     from digest.errors import TransientError

@@ -179,8 +179,9 @@ def list_authors(paper: Paper) -> str:
 
 
 def _origin(paper: Paper) -> str:
-    day = paper.published_on or paper.announced_at.date()
-    parts = [SOURCES.get(paper.source, paper.source), short_date(day), ", ".join(paper.categories[:3])]
+    known, announced = paper.published_on, f"announced {short_date(paper.announced_at.date())}"
+    day = short_date(known) if known else announced
+    parts = [SOURCES.get(paper.source, paper.source), day, ", ".join(paper.categories[:3])]
     return " · ".join(part for part in parts if part)
 
 
@@ -207,8 +208,8 @@ def summarise(sheet: Sheet) -> str:
     """What is in the edition, in one line: how many papers for which interest."""
     counts: dict[str, int] = {}
     for item in sheet.items:
-        profile = sheet.profiles.get(item.profile_id or 0)
-        name = f"for {profile.name}" if profile else "from outside your interests"
+        outside = item.reason["kind"] == "trending"
+        name = "from outside your interests" if outside else f"for {item.reason['profile']}"
         counts[name] = counts.get(name, 0) + 1
     total = len(sheet.items)
     head = f"{total} paper{'s' if total > 1 else ''}"

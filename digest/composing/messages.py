@@ -9,13 +9,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 
 from digest import templating
 from digest.errors import ConfigurationError
 
 SUBJECT_LENGTH = 70
+LONGEST_LINE = 998  # octets, RFC 5322 2.1.1
+
+
+class _Policy(EmailPolicy):
+    """The library's policy, but an ASCII header that fits on one line stays as it is.
+
+    Folding would turn a long link in List-Unsubscribe into encoded words, and take the quotes off a long name.
+    """
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        line = f"{name}: {value}"
+        if line.isascii() and len(line) <= LONGEST_LINE and name.lower() != "content-type":
+            return line.encode() + b"\r\n"
+        return super().fold_binary(name, value)
+
+
+POLICY = _Policy(linesep=SMTP.linesep, max_line_length=SMTP.max_line_length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +91,10 @@ def shorten(text: str, length: int) -> str:
 
 def assemble(sender: Sender, message: Message) -> bytes:
     """The message as RFC 5322 bytes: text and HTML alternatives, quoted-printable."""
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=POLICY)
     mail["From"] = sender.address
-    mail["To"] = message.recipient
-    mail["Subject"] = message.subject
+    mail["To"] = Address(_plain(message.recipient.display_name), addr_spec=message.recipient.addr_spec)
+    mail["Subject"] = _plain(message.subject)
     mail["Date"] = format_datetime(message.date)
     mail["Message-ID"] = message.message_id
     for name, value in message.headers.items():
@@ -86,6 +103,11 @@ def assemble(sender: Sender, message: Message) -> bytes:
     mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
     mail.set_boundary(f"=_{hashlib.sha256(message.message_id.encode()).hexdigest()[:32]}")
     return mail.as_bytes()
+
+
+def _plain(text: str) -> str:
+    """`text` without what the library would take for an encoded word, and decode, line breaks and all."""
+    return text.replace("=?", "= ?")
 
 
 def compose_test(sender: Sender, recipient: str, now: datetime) -> bytes:

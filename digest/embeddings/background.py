@@ -40,7 +40,7 @@ def plan(session: Session, encoder: str, now: datetime) -> list[int]:
     last = _latest(session, encoder)
     if not size or (last is not None and last.newest_paper_id == newest):
         return []
-    grown = last is None or size >= last.paper_count * GROWTH or last.computed_at < now - FRESH
+    grown = last is None or min(size, MOST_PAPERS) >= last.paper_count * GROWTH or last.computed_at < now - FRESH
     return [newest] if grown else []
 
 

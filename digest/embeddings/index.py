@@ -34,7 +34,7 @@ def load_faiss() -> Any:
         import faiss
     except (ImportError, RuntimeError) as error:  # faiss-gpu raises RuntimeError when a CUDA library is missing
         raise ConfigurationError(
-            "FAISS is not installed: `pip install faiss-cpu`, or `pip install faiss-gpu` for an NVIDIA card; never both."
+            "FAISS is missing: `pip install faiss-cpu`, or `pip install faiss-gpu` for an NVIDIA card; never both."
         ) from error
     return faiss
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, HashingVectorizer
 
 TERMS = 2**20
+REMEMBERED = 8_192  # texts and terms that an edition names again and again
 K1, B = 1.2, 0.75  # BM25's usual constants
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 
@@ -19,10 +21,11 @@ Matrix: TypeAlias = Any  # a scipy.sparse.csr_matrix; scipy carries no types
 STOP_WORDS = frozenset(map(str, ENGLISH_STOP_WORDS))
 
 
-def surface(text: str) -> list[str]:
+@lru_cache(maxsize=REMEMBERED)
+def surface(text: str) -> tuple[str, ...]:
     """The words of `text` in order, folded to lower case without accents."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return [word for piece in _WORD.findall(plain.casefold()) for word in re.split(r"[-'’]", piece)]
+    return tuple(word for piece in _WORD.findall(plain.casefold()) for word in re.split(r"[-'’]", piece))
 
 
 def words(text: str) -> list[str]:
@@ -61,11 +64,12 @@ def count_terms(texts: Sequence[str], analyzer: Callable[[str], list[str]] = ter
 
 def hash_terms(wanted: list[str]) -> dict[str, int]:
     """The column of each term."""
-    return {term: int(_one_term(term).indices[0]) for term in wanted}
+    return {term: _column(term) for term in wanted}
 
 
-def _one_term(term: str) -> Matrix:
-    return _hasher(lambda text: [text]).transform([term])
+@lru_cache(maxsize=REMEMBERED * 8)
+def _column(term: str) -> int:
+    return int(_hasher(lambda text: [text]).transform([term]).indices[0])
 
 
 def paper_counts(matrix: Matrix) -> NDArray[np.uint32]:

@@ -89,14 +89,14 @@ def deliver(database: Database, transport: Transport, now: datetime, ids: Sequen
     with database.session() as session:
         messages = claim(session, now, ids, owner)
     counts: Counter[str] = Counter()
-    with transport:
-        for position, message in enumerate(messages):
-            try:
+    try:
+        with transport:
+            for message in messages:
                 counts[_deliver_one(database, transport, message, now)] += 1
-            except Unreachable:
-                with database.session() as session:
-                    _free(session, [later.id for later in messages[position:]], owner)
-                raise
+    except Unreachable:
+        with database.session() as session:
+            _free(session, [message.id for message in messages], owner)  # those that were settled are no longer ours
+        raise
     return counts
 
 
@@ -149,7 +149,10 @@ def _settle(session: Session, message: OutboxMessage, state: OutboxState, now: d
     if state is OutboxState.BOUNCED and _is_about_the_address(reply):
         suppression.suppress(session, row.recipient, reply, now)
     if state is OutboxState.SUPPRESSED and row.edition_id is not None:
-        session.get_one(Edition, row.edition_id).skip_reason = SkipReason.SUPPRESSED
+        subscriber = session.get_one(Subscriber, row.subscriber_id)
+        paused = subscriber.status is SubscriberStatus.PAUSED
+        edition = session.get_one(Edition, row.edition_id)
+        edition.skip_reason = SkipReason.PAUSED if paused else SkipReason.SUPPRESSED
 
 
 def _pause(row: OutboxMessage) -> timedelta:

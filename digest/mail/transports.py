@@ -7,6 +7,7 @@ when this message may go later, PermanentError when it never will.
 import asyncio
 import email
 import os
+import re
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from email.policy import default
@@ -22,6 +23,7 @@ T = TypeVar("T")
 
 FINAL_DOT_TIMEOUT = 600.0  # seconds; RFC 5321 4.5.3.2.6: less turns a slow filter into doubled mail
 CONNECT_TIMEOUT = 20.0
+LONGEST_STEM = 180  # characters of a file's name; file systems take 255 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class FolderTransport(_Stateless):
         mail = email.message_from_bytes(envelope.content, policy=default)
         body = mail.get_body(("html", "plain"))
         html = body.get_content() if body is not None else ""
-        stem = "".join(c if c.isalnum() or c in "@.-_+" else "_" for c in envelope.name)
+        stem = re.sub(r"[^A-Za-z0-9@.+_-]", "_", envelope.name)[:LONGEST_STEM]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             _write_whole(self.folder / f"{stem}.html", html.encode())
@@ -181,7 +183,7 @@ class SmtpTransport:
         try:
             await self._client.connect()
         except (aiosmtplib.SMTPException, OSError) as error:
-            reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split()).rstrip(".")
             raise Unreachable(f"The mail server {self._place} cannot be used: {reason}. See DIGEST_SMTP_*.") from error
         return self._client
 
@@ -195,6 +197,8 @@ class SmtpTransport:
             raise _judge(error.recipients[0]) from error
         except aiosmtplib.SMTPResponseException as error:
             raise _judge(error) from error
+        except UnicodeError as error:
+            raise PermanentError(f"{envelope.recipient} cannot be told to a mail server: it is not ASCII.") from error
         except (aiosmtplib.SMTPException, OSError) as error:
             client.close()
             raise Unreachable(f"The connection to {self._place} broke: {error}.") from error

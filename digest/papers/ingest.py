@@ -1,7 +1,7 @@
 """Stores what a source delivered, each work once, whatever the source, the version and the number of tries."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -43,31 +43,31 @@ def store(
         report.refusals += [item for item in batch if isinstance(item, Refusal)]
         report.counts["received"] += len(batch)
         with database.session() as session:
-            stored = [
-                (_upsert(session, known, record, now, report), record) for known, record in _known(session, records)
-            ]
+            known, _papers = _read_known(session, records)  # the papers are held so that the session keeps them
+            for record in records:
+                _upsert(session, known, record, now, report)
+            stored = [(known[identifiers(record)[-1]], record) for record in records]
             report.counts["signals"] += _add_signals(session, stored)
     return report
 
 
-def _known(session: Session, records: list[PaperRecord]) -> Iterator[tuple[dict[Identifier, int], PaperRecord]]:
-    """Each record with the table of known identifiers, read once for the batch and kept up by `_upsert`."""
+def _read_known(session: Session, records: list[PaperRecord]) -> tuple[dict[Identifier, int], list[Paper]]:
+    """The identifiers of `records` that are stored, each with its paper's id, and those papers."""
     wanted = {identifier for record in records for identifier in identifiers(record)}
     known: dict[Identifier, int] = {}
     for some in batches(sorted(wanted), BATCH):
         columns = tuple_(col(PaperExternalId.scheme), col(PaperExternalId.value))
-        known |= {
-            (row.scheme, row.value): row.paper_id
-            for row in session.exec(select(PaperExternalId).where(columns.in_(some)))
-        }
-    for record in records:
-        yield known, record
+        rows = session.exec(select(PaperExternalId).where(columns.in_(some)))
+        known |= {(row.scheme, row.value): row.paper_id for row in rows}
+    ids = sorted(set(known.values()))
+    papers = (session.exec(select(Paper).where(col(Paper.id).in_(some))) for some in batches(ids, BATCH))
+    return known, [paper for found in papers for paper in found]
 
 
 def _upsert(
     session: Session, known: dict[Identifier, int], record: PaperRecord, now: datetime, report: IngestReport
-) -> int:
-    """Store one record and return the id of its paper."""
+) -> None:
+    """Store one record, and keep `known` up to date."""
     names = identifiers(record)
     found = sorted({known[name] for name in names if name in known})
     if not found:
@@ -78,14 +78,13 @@ def _upsert(
     else:
         paper = session.get_one(Paper, found[0])
         for duplicate in found[1:]:
-            _merge(session, known, paper.id, duplicate)
+            _merge(session, known, paper, session.get_one(Paper, duplicate))
             report.counts["merged"] += 1
         report.counts["replaced" if _refresh(session, paper, record) else "unchanged"] += 1
     for name in names:
         if name not in known:
             session.add(PaperExternalId(paper_id=paper.id, scheme=name[0], value=name[1], source=record.source))
             known[name] = paper.id
-    return paper.id
 
 
 def _new_paper(record: PaperRecord, now: datetime) -> Paper:
@@ -119,7 +118,8 @@ def _refresh(session: Session, paper: Paper, record: PaperRecord) -> bool:
     if not paper.authors and record.authors:
         paper.authors, paper.author_count = list(record.authors), max(paper.author_count, len(record.authors))
     newer = (record.version or 0) > (paper.version or 0)
-    corrected = record.source == paper.source and record.version == paper.version
+    # Without a better version, a text is only corrected by the very entry that it came from.
+    corrected = (record.source, record.version, record.url) == (paper.source, paper.version, paper.url)
     if not (newer or corrected) or (paper.title, paper.abstract) == (record.title, record.abstract):
         paper.version = max(paper.version or 0, record.version or 0) or None
         return False
@@ -130,18 +130,19 @@ def _refresh(session: Session, paper: Paper, record: PaperRecord) -> bool:
     return True
 
 
-def _merge(session: Session, known: dict[Identifier, int], keep: int, duplicate: int) -> None:
+def _merge(session: Session, known: dict[Identifier, int], keep: Paper, duplicate: Paper) -> None:
     """Make `duplicate` point to `keep`; the row stays, so that editions which named it remain true."""
-    session.exec(update(PaperExternalId).where(col(PaperExternalId.paper_id) == duplicate).values(paper_id=keep))
-    session.exec(update(Paper).where(col(Paper.merged_into) == duplicate).values(merged_into=keep))
-    session.exec(update(Paper).where(col(Paper.id) == duplicate).values(merged_into=keep))
-    moved = session.exec(select(Signal).where(Signal.paper_id == duplicate)).all()
-    taken = set(session.exec(select(Signal.source, Signal.kind, Signal.observed_at).where(Signal.paper_id == keep)))
+    session.exec(update(PaperExternalId).where(col(PaperExternalId.paper_id) == duplicate.id).values(paper_id=keep.id))
+    session.exec(update(Paper).where(col(Paper.merged_into) == duplicate.id).values(merged_into=keep.id))
+    duplicate.merged_into = keep.id
+    keep.announced_at = min(keep.announced_at, duplicate.announced_at)
+    moved = session.exec(select(Signal).where(Signal.paper_id == duplicate.id)).all()
+    taken = set(session.exec(select(Signal.source, Signal.kind, Signal.observed_at).where(Signal.paper_id == keep.id)))
     for signal in moved:
         if (signal.source, signal.kind, signal.observed_at) not in taken:
-            signal.paper_id = keep
+            signal.paper_id = keep.id
     for name, paper_id in known.items():
-        known[name] = keep if paper_id == duplicate else paper_id
+        known[name] = keep.id if paper_id == duplicate.id else paper_id
 
 
 def _add_signals(session: Session, stored: list[tuple[int, PaperRecord]]) -> int:

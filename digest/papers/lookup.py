@@ -3,8 +3,10 @@
 from sqlmodel import Session, col, select
 
 from digest.errors import InvalidRequest
-from digest.sources.identifiers import parse_arxiv_id, parse_doi
+from digest.sources.identifiers import arxiv_id_of_doi, parse_arxiv_id, parse_doi
 from digest.tables import Paper, PaperExternalId
+
+MOST_DIGITS = 18  # of a number that a database takes
 
 
 def find_paper(session: Session, name: str) -> Paper:
@@ -22,12 +24,14 @@ def find_paper(session: Session, name: str) -> Paper:
 
 
 def _by_number(session: Session, name: str) -> Paper | None:
-    return session.get(Paper, int(name[1:])) if name[1:].isdecimal() else None
+    digits = name[1:]
+    return session.get(Paper, int(digits)) if digits.isdecimal() and len(digits) <= MOST_DIGITS else None
 
 
 def _by_identifier(session: Session, name: str) -> Paper | None:
     arxiv, doi = parse_arxiv_id(name), parse_doi(name)
-    values = {name, *([arxiv[0]] if arxiv else []), *([doi] if doi else [])}
+    own = arxiv_id_of_doi(doi) if doi else None
+    values = {value for value in (name, arxiv and arxiv[0], doi, own) if value}
     query = (
         select(Paper)
         .join(PaperExternalId, col(PaperExternalId.paper_id) == col(Paper.id))

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from digest.db import batches
 from digest.tables import Paper, Signal
 
 HALF_TIME = 10.0  # hours after which a paper has half of its eventual votes
@@ -27,6 +28,9 @@ MEMORY = timedelta(days=28)
 FOLLOWED = timedelta(days=14)  # a paper's signals are watched for this long
 BADGE_TIMES, BADGE_VOTES, BADGE_HOURS = 2.0, 10, 6.0
 
+CHUNK = 1_000
+
+Count = tuple[int, datetime]
 Floats = NDArray[np.float64]
 
 
@@ -79,12 +83,13 @@ def work(session: Session, now: datetime, ids: Sequence[int]) -> int:
     """Work out the trend of papers from the latest counts at or before `now`; returns how many."""
     mean_votes = _usual_votes_of_store(session, now)
     papers = {paper.id: paper for paper in session.exec(select(Paper).where(col(Paper.id).in_(ids)))}
-    for paper_id, signals in _latest(session, now, ids).items():
-        paper, (votes, counted_at) = papers[paper_id], signals["votes"]
+    for paper_id, kinds in _latest(session, now, ids).items():
+        paper, (votes, counted_at) = papers[paper_id], max(kinds["votes"])
         hours = _hours_listed(paper.announced_at, counted_at)
         times = float(times_usual(votes, hours, mean_votes))
-        paper.trend, paper.trended_at = float(trend_score(times)), counted_at
-        counts = {kind: value for kind, (value, _) in sorted(signals.items())}
+        paper.trend = float(trend_score(times))
+        paper.trended_at = max(moment for _, moment in kinds["votes"])
+        counts = {kind: max(value for value, _ in observed) for kind, observed in sorted(kinds.items())}
         paper.trend_facts = {**counts, "hours": round(hours, 1), "times": round(times, 2)}
     return len(papers)
 
@@ -94,26 +99,25 @@ def _hours_listed(announced_at: datetime, counted_at: datetime) -> float:
     return max(0.0, (counted_at - midnight).total_seconds() / 3600)
 
 
-def _latest(session: Session, now: datetime, ids: Sequence[int]) -> dict[int, dict[str, tuple[int, datetime]]]:
-    """Per paper and kind the latest count; several sources of one kind: the largest of their latest counts."""
-    query = (
-        select(Signal)
-        .where(col(Signal.paper_id).in_(ids), Signal.observed_at <= now)
-        .order_by(col(Signal.observed_at), col(Signal.id))
-    )
-    by_source = {(row.paper_id, row.kind, row.source): (row.value, row.observed_at) for row in session.exec(query)}
-    latest: dict[int, dict[str, tuple[int, datetime]]] = {}
+def _latest(session: Session, now: datetime, ids: Sequence[int]) -> dict[int, dict[str, list[Count]]]:
+    """Per paper and kind the latest count of each source."""
+    query = select(Signal).where(Signal.observed_at <= now).order_by(col(Signal.observed_at), col(Signal.id))
+    by_source: dict[tuple[int, str, str], Count] = {}
+    for some in batches(ids, CHUNK):
+        rows = session.exec(query.where(col(Signal.paper_id).in_(some)))
+        by_source |= {(row.paper_id, row.kind, row.source): (row.value, row.observed_at) for row in rows}
+    latest: dict[int, dict[str, list[Count]]] = {}
     for (paper_id, kind, _source), count in by_source.items():
-        kinds = latest.setdefault(paper_id, {})
-        kinds[kind] = max(kinds.get(kind, count), count)
+        latest.setdefault(paper_id, {}).setdefault(kind, []).append(count)
     return latest
 
 
 def _usual_votes_of_store(session: Session, now: datetime) -> float:
-    """M from every paper announced in the last 28 days."""
+    """M from every paper announced in the last 28 days that has votes."""
+    voted = select(Signal.id).where(Signal.paper_id == Paper.id, Signal.kind == "votes").exists()
     query = select(Paper.id, Paper.announced_at).where(Paper.announced_at > now - MEMORY, Paper.announced_at <= now)
-    announced = dict(session.exec(query).all())
-    latest = _latest(session, now, list(announced)) if announced else {}
-    counts = {paper_id: kinds["votes"] for paper_id, kinds in latest.items() if "votes" in kinds}
+    announced = dict(session.exec(query.where(voted)).all())
+    latest = _latest(session, now, list(announced))
+    counts = {paper_id: max(kinds["votes"]) for paper_id, kinds in latest.items() if "votes" in kinds}
     hours = [_hours_listed(announced[paper_id], moment) for paper_id, (_, moment) in counts.items()]
     return usual_votes([votes for votes, _ in counts.values()], hours)

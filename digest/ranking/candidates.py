@@ -93,6 +93,11 @@ def _rankable(encoder: str):  # type: ignore[no-untyped-def]  # a Select of (Pap
     return query
 
 
+def rankable_papers(session: Session, encoder: str) -> list[Paper]:
+    """Every paper that this encoder can rank."""
+    return [paper for paper, _ in session.exec(_rankable(encoder).order_by(col(Paper.id)))]
+
+
 def make_view(session: Session, encoder: str, crowd: Crowd, papers: list[Paper]) -> tuple[View, list[Vectors]]:
     """Papers in both views, and the vectors of their sentences."""
     dimension = len(crowd.mean)

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from digest.db import batches
@@ -38,6 +39,7 @@ WANTED = 4  # candidates per place in the edition
 CHUNK = 1_000
 
 Mask = NDArray[np.bool_]
+Work = aliased(Paper)  # what a paper that was found to be a duplicate has been merged into
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class _Desk:
         wanted = WANTED * max((subscriber.papers_per_edition for subscriber in subscribers), default=0)
         self.wishes = [self._wishes(profile) for profile in self.profiles]
         self.found = candidates.nearest(library, self.queries, self.balance, self.allowed, wanted)
-        self.relevance = self._relevance()
+        self.likeness = self._likeness()
+        self.relevance = self.likeness + np.array(self.wishes).reshape(self.likeness.shape)
 
     @cached_property
     def positions(self) -> dict[int, list[int]]:
@@ -120,22 +123,21 @@ class _Desk:
         evidence = gather(session, library, self.profiles, self.examples)
         crowd = library.crowd
         contrast = scoring.contrast_direction(evidence.vectors, crowd.mean, crowd.covariance, crowd.size)
-        own = np.array([np.isin(library.sample_ids, self._own(profile)) for profile in self.profiles])
-        return scoring.fold(evidence, contrast, library.sample, own.reshape(len(self.profiles), -1))
+        own = np.array([np.isin(library.sample_ids, self._own(profile)) for profile in self.profiles], dtype=bool)
+        own = own.reshape(len(self.profiles), len(library.sample_ids))
+        return scoring.fold(evidence, contrast, library.sample, own)
 
-    def _relevance(self) -> Floats:
-        """Relevance of the union of all candidates, wishes included; -inf where a paper was never a candidate."""
+    def _likeness(self) -> Floats:
+        """Relevance of the union of all candidates, without wishes; -inf where a paper was never a candidate."""
         relevance = np.full((len(self.profiles), len(self.library.papers)), -np.inf, np.float32)
         found = [
-            np.union1d(rows, np.flatnonzero(wish * self.allowed(p)))
-            for p, (rows, wish) in enumerate(zip(self.found, self.wishes, strict=True))
+            np.union1d(rows, np.flatnonzero(wish * self.allowed(position)))
+            for position, (rows, wish) in enumerate(zip(self.found, self.wishes, strict=True))
         ]
         union = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
         scores = self.queries.relevance(self.library.view.rows(union))
-        for position, wish in enumerate(self.wishes):
-            known = np.isin(union, found[position])
-            rows = union[known]
-            relevance[position, rows] = scores[position, known] + wish[rows]
+        for position, rows in enumerate(found):
+            relevance[position, rows] = scores[position, np.isin(union, rows)]
         return relevance
 
     def _wishes(self, profile: Profile) -> Floats:
@@ -153,11 +155,14 @@ class _Desk:
     def allowed(self, position: int) -> Mask:
         """Which papers a profile may get: new, not seen, not muted, no example of its own, in its categories."""
         profile = self.profiles[position]
-        mask = self._new(profile.subscriber_id) & ~self._muted(profile)
-        mask[[self.library.rows[i] for i in self._own(profile) if i in self.library.rows]] = False
+        mask = self._new(profile.subscriber_id) & ~self._muted(profile) & ~self._is_own(profile)
         if profile.categories:
             mask &= np.array([_is_in(paper.categories, profile.categories) for paper in self.library.papers])
         return mask
+
+    def _is_own(self, profile: Profile) -> Mask:
+        """Which papers are the profile's own examples."""
+        return np.isin([paper.id for paper in self.library.papers], self._own(profile))
 
     def _own(self, profile: Profile) -> list[int]:
         """The ids of the profile's own examples."""
@@ -196,7 +201,8 @@ class _Desk:
                 known = best.get(int(row))
                 if known is None or score > known.score:
                     best[int(row)] = Match(int(row), position, float(score), float(relevance[row]))
-        return sorted(best.values(), key=lambda match: (-match.score, self.library.papers[match.row].id))
+        # Rounded, because the last digits of a product depend on who else is in the batch.
+        return sorted(best.values(), key=lambda match: (-round(match.score, 5), self.library.papers[match.row].id))
 
     def _choose(self, matches: list[Match], count: int) -> list[Match]:
         """Variety and fair shares over the matches, which come best first."""
@@ -213,20 +219,20 @@ class _Desk:
         slots = reranking.trend_slots(float(self.balance[positions].max()), subscriber.papers_per_edition)
         mask = self._new(subscriber.id) & (self.relevance[positions].max(axis=0) < scoring.FLOOR)
         for position in positions:
-            mask &= ~self._muted(self.profiles[position])
+            mask &= ~self._muted(self.profiles[position]) & ~self._is_own(self.profiles[position])
         papers = self.library.papers
         rows = [int(row) for row in np.flatnonzero(mask) if trending.deserves_badge(papers[row].trend_facts)]
         return sorted(rows, key=lambda row: (-(papers[row].trend or 0), papers[row].id))[:slots]
 
     def _pick(self, match: Match) -> Pick:
         profile, paper = self.profiles[match.profile], self.library.papers[match.row]
-        closer = scoring.closer_than(match.relevance, self.crowd[match.profile])
+        likeness, crowd = float(self.likeness[match.profile, match.row]), self.crowd[match.profile]
         return Pick(
             paper=paper,
             profile_id=profile.id,
             score=match.score,
             relevance=match.relevance,
-            reason=reasons.give_reason(self.library, match.row, profile, self.examples, closer),
+            reason=reasons.give_reason(self.library, match.row, profile, self.examples, scoring.stand(likeness, crowd)),
             highlight=reasons.choose_highlight(self.library, match.row, self.queries, match.profile),
         )
 
@@ -254,21 +260,23 @@ def _active_profiles(session: Session, subscriber_ids: list[int]) -> list[Profil
 
 def _seen(session: Session, subscriber_ids: list[int], since: datetime) -> dict[int, set[int]]:
     """Papers that each subscriber was sent or judged, duplicates resolved; an expired edition's papers come back."""
-    paper_id = func.coalesce(Paper.merged_into, Paper.id)
+    work = func.coalesce(Paper.merged_into, Paper.id)
     seen: dict[int, set[int]] = defaultdict(set)
     for some in batches(subscriber_ids, CHUNK):
         sent = (
-            select(Edition.subscriber_id, paper_id)
+            select(Edition.subscriber_id, work)
             .join(EditionItem, col(EditionItem.edition_id) == col(Edition.id))
             .join(Paper, col(Paper.id) == col(EditionItem.paper_id))
+            .join(Work, col(Work.id) == work)
             .outerjoin(OutboxMessage, col(OutboxMessage.edition_id) == col(Edition.id))
-            .where(col(Edition.subscriber_id).in_(some), Paper.announced_at > since)
+            .where(col(Edition.subscriber_id).in_(some), Work.announced_at > since)
             .where(func.coalesce(OutboxMessage.state, "") != OutboxState.EXPIRED.value)
         )
         judged = (
-            select(Feedback.subscriber_id, paper_id)
+            select(Feedback.subscriber_id, work)
             .join(Paper, col(Paper.id) == col(Feedback.paper_id))
-            .where(col(Feedback.subscriber_id).in_(some), Paper.announced_at > since)
+            .join(Work, col(Work.id) == work)
+            .where(col(Feedback.subscriber_id).in_(some), Work.announced_at > since)
         )
         for subscriber_id, paper in [*session.exec(sent), *session.exec(judged)]:
             seen[subscriber_id].add(paper)

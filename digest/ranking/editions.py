@@ -21,14 +21,15 @@ def plan(session: Session, now: datetime, only: int | None = None) -> list[int]:
     waiting = waiting if only is None else waiting.where(Subscriber.id == only)
     due = waiting.where(Subscriber.next_edition_at <= now)  # type: ignore[operator]  # nullable, and NULL is not due
     newest = session.exec(select(func.max(Paper.first_seen_at)).where(Paper.first_seen_at <= now)).one()
+    if newest is None:
+        return sorted(session.exec(due))
     again = waiting.join(Edition, col(Edition.subscriber_id) == col(Subscriber.id)).where(
         col(Edition.skip_reason).in_(RETRIED),
         Edition.created_at < newest,
         Edition.created_at == Subscriber.last_edition_at,
         Edition.created_at > now - timedelta(days=1),
     )
-    retried = session.exec(again).all() if newest is not None else []
-    return sorted({*session.exec(due), *retried})
+    return sorted({*session.exec(due), *session.exec(again)})
 
 
 def _has_profile() -> ColumnElement[bool]:

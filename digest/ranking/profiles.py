@@ -46,20 +46,21 @@ class _Piece:
 
 def load_examples(session: Session, library: Library, profiles: Sequence[Profile]) -> Examples:
     """The examples of `profiles` that this encoder has a vector of; duplicates found later count as what they are."""
-    named: list[tuple[int, int, int]] = []
+    signs: dict[tuple[int, int], int] = {}  # by profile and work; what was said last counts
     for some in batches([profile.id for profile in profiles], CHUNK):
         paper_id = func.coalesce(Paper.merged_into, Paper.id)
         query = select(ProfileExample.profile_id, paper_id, ProfileExample.sign)
         query = query.join(Paper, col(Paper.id) == col(ProfileExample.paper_id))
-        named += session.exec(query.where(col(ProfileExample.profile_id).in_(some)).order_by(col(ProfileExample.id)))
-    papers = _rankable_papers(session, library.encoder, sorted({paper_id for _, paper_id, _ in named}))
+        rows = session.exec(query.where(col(ProfileExample.profile_id).in_(some)).order_by(col(ProfileExample.id)))
+        signs |= {(profile_id, work): sign for profile_id, work, sign in rows}
+    papers = _rankable_papers(session, library.encoder, sorted({work for _, work in signs}))
     view, _ = make_view(session, library.encoder, library.crowd, papers)
     counts = lexical.count_terms([f"{paper.title}. {paper.abstract}" for paper in papers])
     examples = Examples(papers, view.vectors, counts, view.tfidf)
-    rows = {paper.id: row for row, paper in enumerate(papers)}
-    for profile_id, paper, sign in named:
-        if paper in rows:
-            (examples.liked if sign > 0 else examples.disliked)[profile_id].append(rows[paper])
+    places = {paper.id: row for row, paper in enumerate(papers)}
+    for (profile_id, work), sign in signs.items():
+        if work in places:
+            (examples.liked if sign > 0 else examples.disliked)[profile_id].append(places[work])
     return examples
 
 

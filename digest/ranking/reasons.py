@@ -4,6 +4,7 @@ A reason is stored as data: {kind, profile, closer_than, crowd, like, words, key
 in it equals what the ranker used; `explain` puts it into words for a person.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -16,25 +17,28 @@ from digest.embeddings.vectors import paper_text, profile_text
 from digest.papers import sentences, trending
 from digest.ranking.candidates import Library
 from digest.ranking.profiles import Examples
-from digest.ranking.scoring import Queries
+from digest.ranking.scoring import Queries, Standing
 from digest.tables import Paper, Profile
 
 CLOSE_EXAMPLE = 0.5  # cosine from which an example may be named
 MOST_WORDS = 3
+EXACT = 1e-6  # what floating point takes off a number of tenths
+HALF = 0.5
 RARE = 0.2  # a word that more of the store has says nothing
+COMMON_ENOUGH = 5  # papers that may have it however small the store
 
 Reason = dict[str, Any]
 
 
-def give_reason(library: Library, row: int, profile: Profile, examples: Examples, closer_than: float) -> Reason:
-    """Why the paper at `row` of the library is for `profile`; `closer_than` is its share of the crowd, 0..1."""
+def give_reason(library: Library, row: int, profile: Profile, examples: Examples, standing: Standing) -> Reason:
+    """Why the paper at `row` of the library is for `profile`, where it stands as `standing` says."""
     paper = library.papers[row]
     like = _nearest_example(library.view.vectors[row], examples, examples.liked[profile.id])
     return {
         "kind": "match",
         "profile": profile.name,
-        "closer_than": round(closer_than, 4),
-        "crowd": library.sample.vectors.shape[0],
+        "closer_than": math.floor(standing.share * 10_000) / 10_000,
+        "crowd": standing.compared,
         "like": like.title if like else None,
         "words": shared_words(library, paper_text(paper), profile_text(profile), paper_text(like) if like else ""),
         "keywords": [phrase for phrase in profile.keywords if library.mentions(phrase)[row]],
@@ -67,33 +71,43 @@ def _nearest_example(vector: Vectors, examples: Examples, liked: list[int]) -> P
 
 
 def shared_words(library: Library, text: str, wanted: str, example: str) -> list[str]:
-    """The rarest terms of `text` that a profile has too, as `text` spells them: of its words `wanted` each one, of an
-    example's only the pairs. A word inside a pair is not repeated.
+    """The phrases of `text` that a profile has too, as `text` spells them: longest first, then rarest.
+
+    Of the profile's own words `wanted` each one counts, of an example's only pairs: a single word is no likeness.
     """
-    mine = _spelled(text)
-    pairs = {term for term in lexical.content_terms(example) if " " in term}
-    theirs = pairs | set(lexical.content_terms(wanted))
-    both = [term for term in mine if term in theirs]
-    columns = lexical.hash_terms(both)
-    usual = RARE * max(library.crowd.size, 1)
-    rare = [term for term in both if library.crowd.counts[columns[term]] <= usual or library.crowd.size < 1 / RARE**2]
-    rare.sort(key=lambda term: (" " not in term, library.crowd.counts[columns[term]], term))
+    phrases = _common_phrases(text, set(lexical.content_terms(wanted)), set(lexical.content_terms(example)))
+    usual = max(RARE * library.crowd.size, COMMON_ENOUGH)
+    rare = {phrase: _most_papers(library, phrase) for phrase in phrases}
+    ordered = sorted(phrases, key=lambda phrase: (-phrase.count(" "), rare[phrase], phrase))
     chosen: list[str] = []
-    for term in rare:
-        if not any(set(term.split()) & set(longer.split()) for longer in chosen):
-            chosen.append(term)
-    return [mine[term] for term in chosen[:MOST_WORDS]]
+    for phrase in ordered:
+        if rare[phrase] <= usual and not any(set(phrase.split()) & set(longer.split()) for longer in chosen):
+            chosen.append(phrase)
+    return [phrases[phrase] for phrase in chosen[:MOST_WORDS]]
 
 
-def _spelled(text: str) -> dict[str, str]:
-    """Each content term of `text` and how it is first spelled there."""
-    spelled: dict[str, str] = {}
-    tokens = [(lexical.stem(word), word) for word in lexical.surface(text)]
-    content = set(lexical.content_terms(text))
-    for (stem, word), (next_stem, next_word) in pairwise([*tokens, ("", "")]):
-        spelled.setdefault(stem, word)
-        spelled.setdefault(f"{stem} {next_stem}", f"{word} {next_word}")
-    return {term: spelling for term, spelling in spelled.items() if term in content}
+def _most_papers(library: Library, phrase: str) -> int:
+    """In how many papers of the store a phrase can be at most: as many as have its rarest pair, or the single word."""
+    stems = phrase.split()
+    parts = [" ".join(pair) for pair in pairwise(stems)] or stems
+    return min(int(library.crowd.counts[column]) for column in lexical.hash_terms(parts).values())
+
+
+def _common_phrases(text: str, wanted: set[str], example: set[str]) -> dict[str, str]:
+    """Runs of stems in `text` whose every pair is known to the profile, and its single words: with their spelling."""
+    words = lexical.surface(text)
+    stems = [lexical.stem(word) for word in words]
+    pairs = {term for term in wanted | example if " " in term}
+    found: dict[str, str] = {}
+    start = 0
+    for end in range(1, len(stems) + 1):
+        if end < len(stems) and f"{stems[end - 1]} {stems[end]}" in pairs:
+            continue
+        run = stems[start:end]
+        if len(run) > 1 or run[0] in wanted:
+            found.setdefault(" ".join(run), " ".join(words[start:end]))
+        start = end
+    return found
 
 
 def choose_highlight(library: Library, row: int, queries: Queries, profile: int) -> str:
@@ -113,9 +127,9 @@ def explain(reason: Reason) -> str:
     """A reason in words, without its trend."""
     if reason["kind"] == "trending":
         return "From outside your interests: trending."
-    parts = [
-        f"Closer to “{reason['profile']}” than {_percent(reason['closer_than'])} of {reason['crowd']} recent papers"
-    ]
+    name, share = reason["profile"], reason["closer_than"]
+    closer = f"Closer to “{name}” than {_percent(share)} of {reason['crowd']} recent papers"
+    parts = [closer if share >= HALF else f"For “{name}”"]
     if reason["authors"]:
         parts.append(f"by {_listed(reason['authors'])}, whom you follow")
     if reason["keywords"]:
@@ -135,7 +149,7 @@ def explain_trend(trend: dict[str, Any]) -> str:
 
 def _percent(share: float) -> str:
     """Rounded down, so that it is never more than the truth: 99.6 % stays, 99.96 % is not made 100 %."""
-    tenths = int(share * 1000) / 10
+    tenths = math.floor(share * 1000 + EXACT) / 10
     return f"{tenths:.0f} %" if tenths == int(tenths) else f"{tenths} %"
 
 

@@ -10,7 +10,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 MMR = 0.8  # weight of the score against likeness to what is already picked; costs at most 1 % of nDCG
-BEST = 50  # papers among which variety may choose
+BEST = 50  # papers of an interest among which variety may choose
 
 
 def select(scores: Floats, vectors: Floats, profiles: Ints, caps: dict[int, int], count: int) -> list[int]:
@@ -19,7 +19,7 @@ def select(scores: Floats, vectors: Floats, profiles: Ints, caps: dict[int, int]
     `vectors` are unit rows, `profiles` names each row's profile and `caps` the most rows a profile may get; caps give
     way before the list gets shorter. Ties go to the lower row.
     """
-    order = [int(row) for row in np.argsort(-scores, kind="stable")[: max(BEST, count)]]
+    order = _best_of_each(scores, profiles, max(BEST, count))
     nearest = np.zeros(len(scores), np.float32)
     taken: Counter[int] = Counter()
     picked: list[int] = []
@@ -31,6 +31,17 @@ def select(scores: Floats, vectors: Floats, profiles: Ints, caps: dict[int, int]
         taken[int(profiles[best])] += 1
         nearest = np.maximum(nearest, vectors @ vectors[best])
     return picked
+
+
+def _best_of_each(scores: Floats, profiles: Ints, most: int) -> list[int]:
+    """The rows of every profile's best `most`, best first."""
+    taken: Counter[int] = Counter()
+    rows: list[int] = []
+    for row in map(int, np.argsort(-scores, kind="stable")):
+        taken[int(profiles[row])] += 1
+        if taken[int(profiles[row])] <= most:
+            rows.append(row)
+    return rows
 
 
 def fair_caps(weights: dict[int, float], available: dict[int, int], count: int) -> dict[int, int]:

@@ -176,10 +176,22 @@ def _moments(values: Floats, counted: Mask) -> tuple[Floats, Floats]:
     return mean, variance
 
 
-def closer_than(relevance: float, crowd: Floats) -> float:
-    """The share of the crowd (its relevances, sorted, NaN last) that lies further away than `relevance`, 0..1."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a paper stands in the crowd: `further` of `compared` papers lie further away from the profile."""
+
+    further: int
+    compared: int
+
+    @property
+    def share(self) -> float:
+        return self.further / max(self.compared, 1)
+
+
+def stand(relevance: float, crowd: Floats) -> Standing:
+    """Where `relevance` stands among the crowd's relevances (sorted, NaN last)."""
     known = crowd[~np.isnan(crowd)]
-    return float(np.searchsorted(known, relevance - ROUNDING)) / max(len(known), 1)
+    return Standing(int(np.searchsorted(known, relevance - ROUNDING)), len(known))
 
 
 def blend(relevance: Floats, trend: Floats, balance: Floats) -> Floats:

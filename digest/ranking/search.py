@@ -16,6 +16,7 @@ from digest.ranking.candidates import Library
 from digest.ranking.scoring import Evidence
 from digest.tables import Paper, PaperVector
 
+NO_VECTOR = np.empty(0, np.float32)
 NEAREST = 300  # papers that are scored in both views
 
 
@@ -44,7 +45,7 @@ def ask_text(text: str, vector: Vectors) -> Question:
 def ask_paper(session: Session, encoder: str, paper: Paper) -> Question:
     """The question what is like `paper`."""
     stored = session.get(PaperVector, (paper.id, encoder))
-    vector = from_bytes(stored.vector, stored.dimension)[0] if stored else np.empty(0, np.float32)
+    vector = from_bytes(stored.vector, stored.dimension)[0] if stored else NO_VECTOR
     return Question(vector, lexical.count_terms([paper_text(paper)]), paper.id)
 
 
@@ -69,8 +70,9 @@ def _evidence(library: Library, question: Question) -> Evidence:
     share = question.counts.copy()
     share.data = np.ones_like(share.data)
     crowd = library.crowd
+    vector = question.vector if len(question.vector) else np.zeros(len(crowd.mean), np.float32)
     return Evidence(
-        vectors=question.vector.reshape(1, -1),
+        vectors=vector.reshape(1, -1),
         lift=lexical.lift(share, crowd.counts, crowd.size),
         tfidf=lexical.tfidf(question.counts, lexical.rarity(crowd.counts, crowd.size)),
         owner=np.zeros(1, np.int64),
@@ -80,9 +82,9 @@ def _evidence(library: Library, question: Question) -> Evidence:
 
 
 def _nearest_papers(session: Session, encoder: str, vector: Vectors) -> list[Paper]:
-    """The nearest papers of the whole store by their vectors; without an encoder, all of it."""
-    if not encoder:
-        return list(session.exec(select(Paper).where(col(Paper.merged_into).is_(None))))
+    """The nearest papers of the whole store by their vectors; without a vector to ask with, all of it."""
+    if not len(vector):
+        return candidates.rankable_papers(session, encoder)
     rows = session.exec(
         select(PaperVector.paper_id, PaperVector.vector)
         .join(Paper, col(Paper.id) == col(PaperVector.paper_id))

@@ -199,9 +199,7 @@ class _Cache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for path in folder.glob("*.kept"):
-                with suppress(FileNotFoundError):  # another process may be clearing up as well
-                    if path.stat().st_mtime < expired_before:
-                        path.unlink()
+                _expire(path, expired_before)
         except OSError as error:
             raise ConfigurationError(f"Cannot use the cache folder {folder}: {error.strerror}.") from error
 
@@ -226,6 +224,12 @@ class _Cache:
 
     def _find_path(self, url: str) -> Path:
         return self._folder / f"{hashlib.sha256(url.encode()).hexdigest()}.kept"
+
+
+def _expire(path: Path, before: float) -> None:
+    with suppress(FileNotFoundError):  # another process may be clearing up as well
+        if path.stat().st_mtime < before:
+            path.unlink()
 
 
 def read_retry_after(text: str, now: float) -> float:

@@ -12,6 +12,9 @@ from digest.errors import InvalidRequest
 from digest.mail import suppression
 from digest.tables import Subscriber, SubscriberStatus
 
+LONGEST_NAME = 200
+MOST_PAPERS = 30  # more would make a mail that Gmail clips, see tests/unit/composing/test_editions.py
+
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
@@ -34,7 +37,7 @@ def parse_address(text: str) -> str:
         )
     except EmailNotValidError as error:
         raise InvalidRequest(f"“{text}” is no mail address: {error}") from error
-    return checked.normalized.casefold()
+    return (checked.ascii_email or checked.normalized).lower()
 
 
 def add(session: Session, newcomer: Newcomer, now: datetime) -> Subscriber:
@@ -64,14 +67,14 @@ def add(session: Session, newcomer: Newcomer, now: datetime) -> Subscriber:
 
 def _check(newcomer: Newcomer) -> None:
     parse_zone(newcomer.zone)
-    if not newcomer.name.isprintable():
-        raise InvalidRequest("A name is one line of printable characters.")
+    if not newcomer.name.isprintable() or len(newcomer.name) > LONGEST_NAME:
+        raise InvalidRequest(f"A name is one line of at most {LONGEST_NAME} printable characters.")
     if not 0 <= newcomer.hour <= 23:  # noqa: PLR2004 - hours of a day
         raise InvalidRequest(f"{newcomer.hour} is no hour: use 0 to 23.")
     if not newcomer.weekdays or not set(newcomer.weekdays) <= set(EVERY_DAY):
         raise InvalidRequest("Choose at least one weekday, 0 (Monday) to 6 (Sunday).")
-    if not 1 <= newcomer.papers <= 50:  # noqa: PLR2004 - more is no digest
-        raise InvalidRequest(f"{newcomer.papers} papers are not possible: use 1 to 50.")
+    if not 1 <= newcomer.papers <= MOST_PAPERS:
+        raise InvalidRequest(f"{newcomer.papers} papers are not possible: use 1 to {MOST_PAPERS}.")
 
 
 def find(session: Session, email: str) -> Subscriber:

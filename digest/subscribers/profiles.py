@@ -61,6 +61,8 @@ def _check(session: Session, subscriber: Subscriber, interest: Interest) -> None
     name = interest.name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
         raise InvalidRequest(f"The name of an interest has 1 to {LONGEST_NAME} characters on one line.")
+    if not all(author.strip() and author.isprintable() for author in interest.authors):
+        raise InvalidRequest("The name of an author to follow must not be empty.")
     if len(interest.text) > LONGEST_TEXT:
         raise InvalidRequest(f"The description must have {LONGEST_TEXT} characters or fewer.")
     if not (interest.text.strip() or interest.liked or interest.keywords or interest.authors or interest.categories):

@@ -1,0 +1,92 @@
+"""A real SMTP server on a free port of 127.0.0.1 that keeps what it accepts and answers as it is told."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+DROP = "drop the connection"
+
+Reply = Callable[[str, str], str | None]
+
+
+def accept(_stage: str, _recipient: str) -> None:
+    """The reply of a server that takes everything."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """One accepted message; `peer` is another for every connection."""
+
+    sender: str
+    recipients: list[str]
+    content: bytes
+    peer: Any
+
+
+class SmtpSink:
+    """Use it as a context: `port` is where it listens, `messages` what it has accepted.
+
+    `reply(stage, recipient)` is asked at stage "RCPT" and, once a message has come, at "DATA": None accepts, a text
+    such as "451 4.7.1 Later" is the answer, DROP breaks the connection. `delay` is the time in seconds between keeping
+    a message and saying so. `options` go to aiosmtpd.smtp.SMTP.
+    """
+
+    def __init__(self, reply: Reply = accept, delay: float = 0.0, **options: Any) -> None:
+        self.reply = reply
+        self.delay = delay
+        self.messages: list[Received] = []
+        self._controller = _FreePort(self, hostname="127.0.0.1", port=0, **options)
+
+    @property
+    def port(self) -> int:
+        return int(self._controller.port)
+
+    @property
+    def contents(self) -> list[bytes]:
+        return [message.content for message in self.messages]
+
+    def __enter__(self) -> Self:
+        self._controller.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._controller.stop()
+
+    async def handle_RCPT(  # noqa: N802 - the name is aiosmtpd's
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        answer = self._ask(server, "RCPT", address)
+        if answer is None:
+            envelope.rcpt_tos.append(address)
+        return answer or "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        answer = self._ask(server, "DATA", envelope.rcpt_tos[0])
+        if answer is not None:
+            return answer
+        content = bytes(envelope.content or b"")  # type: ignore[arg-type]
+        self.messages.append(Received(str(envelope.mail_from), list(envelope.rcpt_tos), content, session.peer))
+        number = len(self.messages)
+        await asyncio.sleep(self.delay)
+        return f"250 2.0.0 Kept as {number}"
+
+    def _ask(self, server: SMTP, stage: str, recipient: str) -> str | None:
+        answer = self.reply(stage, recipient)
+        if answer == DROP:
+            server.transport.abort()  # type: ignore[union-attr]
+        return answer
+
+
+class _FreePort(Controller):
+    """Listens on a port that the system chose, and learns it before the first connection."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        super()._trigger_server()

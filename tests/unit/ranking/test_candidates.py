@@ -1,0 +1,157 @@
+"""Which papers an edition may hold, and the search that widens until enough are left."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from factories import TOPICS, make_paper
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from digest import pipeline
+from digest.embeddings import lexical
+from digest.embeddings.background import Crowd
+from digest.embeddings.encoder import LEXICAL, HashingEncoder, unit
+from digest.embeddings.vectors import paper_text
+from digest.ranking import candidates, scoring
+from digest.ranking.candidates import Library, load_library, nearest
+from digest.ranking.scoring import Floats, Queries, View
+from digest.tables import Paper
+from digest.workshop import Workshop
+
+DAY = timedelta(days=1)
+
+
+def make_library(vectors: Floats, texts: list[str] | None = None) -> Library:
+    """A library in memory; nothing but vectors, titles and trends matters to what is tested on it."""
+    count, width = vectors.shape
+    empty = sparse.csr_matrix((count, lexical.TERMS), dtype=np.float32)
+    view = View(vectors, empty, empty)
+    crowd = Crowd(count, np.zeros(width, np.float32), np.eye(width, dtype=np.float32), np.zeros(0, np.uint32))
+    titles = texts or [""] * count
+    papers = [
+        Paper(id=n + 1, title=title, abstract="", trend=None if n % 3 else (n % 10) / 10)
+        for n, title in enumerate(titles)
+    ]
+    return Library(papers, [], view, view, [paper.id for paper in papers], crowd, "hashing")
+
+
+def ask(directions: Floats) -> Queries:
+    nothing = sparse.csr_matrix((len(directions), lexical.TERMS), dtype=np.float32)
+    return Queries(directions, nothing, nothing, np.zeros(len(directions), np.float32))
+
+
+@given(
+    total=st.integers(1, 1200),
+    wanted=st.integers(0, 60),
+    rare=st.sampled_from([0.0, 0.005, 0.1, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(deadline=None, max_examples=15)
+def test_the_best_allowed_papers_are_found_and_enough_of_them(total: int, wanted: int, rare: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    library = make_library(unit(random.normal(size=(total, 8)).astype(np.float32)))
+    queries = ask(unit(random.normal(size=(3, 8)).astype(np.float32)))
+    balance = np.array([0.0, 0.3, 0.6], np.float32)
+    masks = random.random((3, total)) < np.array([[1.0], [rare], [0.5]])
+    scores = (
+        scoring.with_balance(queries.direction, balance) @ scoring.with_trend(library.view.vectors, library.trend).T
+    )
+    found = nearest(library, queries, balance, masks.__getitem__, wanted)
+    for profile, rows in enumerate(found):
+        allowed = int(masks[profile].sum())
+        assert masks[profile][rows].all()
+        assert len(rows) >= min(wanted, allowed)
+        best = np.sort(scores[profile][masks[profile]])[::-1][: len(rows)]
+        np.testing.assert_allclose(scores[profile][rows], best, atol=1e-5)
+
+
+def test_it_widens_to_the_last_paper_when_only_that_is_allowed() -> None:
+    vectors = unit(np.column_stack([np.linspace(1, -1, 1001), np.ones(1001)]).astype(np.float32))
+    mask = np.zeros(1001, dtype=bool)
+    mask[-1] = True
+    queries = ask(np.array([[1, 0]], np.float32))
+    (rows,) = nearest(make_library(vectors), queries, np.zeros(1, np.float32), lambda _: mask, 5)
+    assert rows.tolist() == [1000]
+
+
+def test_by_words_alone_all_allowed_papers_are_candidates() -> None:
+    library = make_library(np.empty((4, 0), np.float32))
+    mask = np.array([True, False, True, True])
+    queries = ask(np.empty((1, 0), np.float32))
+    (rows,) = nearest(library, queries, np.zeros(1, np.float32), lambda _: mask, 1)
+    assert rows.tolist() == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "there"),
+    [
+        ("graph", "On Graphs and trees", True),
+        ("Graphs", "a graph", True),
+        ("graph", "graphical models", False),
+        ("cat", "category theory", False),
+        ("state space", "State-space models", True),
+        ("state space", "space state", False),
+        ("state space", "the state of space", False),
+        ("Erdős", "an Erdos number", True),
+        ("study", "two studies", True),
+        ("C++", "in Rust", False),
+        ("++", "in Rust", False),
+    ],
+)
+def test_a_phrase_is_mentioned_as_whole_words_in_any_number_and_case(phrase: str, text: str, there: bool) -> None:
+    assert make_library(np.empty((1, 0), np.float32), [text]).mentions(phrase).tolist() == [there]
+
+
+def test_an_empty_store_has_no_library(shop: Workshop, now: datetime) -> None:
+    with shop.database.session(write=False) as session:
+        assert load_library(session, "hashing", now - DAY, now) is None
+
+
+def test_the_window_is_open_at_its_start_and_holds_nothing_from_the_future(shop: Workshop, now: datetime) -> None:
+    with shop.database.session() as session:
+        announced = {
+            moment: make_paper(session, now, announced_at=moment).id
+            for moment in (now - 2 * DAY, now - DAY, now - DAY / 2, now, now + DAY / 24)
+        }
+        make_paper(session, now, merged_into=announced[now])
+    pipeline.prepare(shop, now)
+    with shop.database.session(write=False) as session:
+        library = load_library(session, "hashing", now - DAY, now)
+    assert library is not None
+    assert [paper.id for paper in library.papers] == [announced[now], announced[now - DAY / 2]]
+    assert sorted(library.sample_ids) == sorted(paper for moment, paper in announced.items() if moment <= now)
+    assert library.announced_after(now - DAY / 2).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("encoder", ["hashing", LEXICAL])
+def test_every_row_belongs_to_its_paper_in_window_and_sample(
+    shop: Workshop, now: datetime, monkeypatch: pytest.MonkeyPatch, encoder: str
+) -> None:
+    monkeypatch.setattr(candidates, "CROWD_SAMPLE", 12)
+    monkeypatch.setattr(candidates, "CHUNK", 3)
+    shop.encoder_name = encoder
+    with shop.database.session() as session:
+        stored = {
+            paper.id: paper
+            for n, topic in enumerate([*TOPICS] * 4)
+            for paper in [make_paper(session, now, topic, announced_at=now - n * DAY, trend=n / 20 if n % 2 else None)]
+        }
+    pipeline.prepare(shop, now)
+    with shop.database.session(write=False) as session:
+        library = load_library(session, encoder, now - 5 * DAY, now)
+    assert library is not None
+    assert (len(library.papers), len(library.sample_ids), library.crowd.size) == (5, 12, 20)
+    for ids, view in (([paper.id for paper in library.papers], library.view), (library.sample_ids, library.sample)):
+        texts = [paper_text(stored[paper_id]) for paper_id in ids]
+        if encoder:
+            assert (view.vectors * HashingEncoder().encode(texts)).sum(axis=1) == pytest.approx(1, abs=1e-4)
+        else:
+            assert view.vectors.shape == (len(ids), 0)
+        idf = lexical.rarity(library.crowd.counts, 20)
+        assert abs(view.tfidf - lexical.tfidf(lexical.count_terms(texts), idf)).max() < 1e-6
+        assert (view.saturated > 0).sum(axis=1).tolist() == (lexical.count_terms(texts) > 0).sum(axis=1).tolist()
+    assert [library.rows[paper.id] for paper in library.papers] == [0, 1, 2, 3, 4]
+    trends = [np.nan if paper.trend is None else paper.trend for paper in library.papers]
+    np.testing.assert_allclose(library.trend, trends, atol=1e-6)

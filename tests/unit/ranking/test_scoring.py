@@ -1,0 +1,236 @@
+"""The arithmetic of scores: what a relevance means and what moves it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from digest.embeddings import lexical
+from digest.embeddings.encoder import unit
+from digest.ranking import scoring
+from digest.ranking.scoring import Evidence, Floats, Queries, View
+
+VOCABULARY = [f"term{n}" for n in range(300)]
+relevances = arrays(np.float32, 8, elements=st.floats(-40, 40, width=32))
+trends = arrays(np.float32, 8, elements=st.floats(0, 1, width=32))
+balances = st.floats(0, 0.625, width=32)
+
+
+def make_view(vectors: Floats, texts: list[str] | None = None) -> View:
+    counts = lexical.count_terms(texts or [""] * len(vectors))
+    idf = lexical.rarity(lexical.paper_counts(counts), len(vectors))
+    return View(vectors, lexical.saturate(counts, counts.sum() / len(vectors)), lexical.tfidf(counts, idf))
+
+
+def make_evidence(vectors: Floats, texts: list[str] | None = None, **columns: list[int]) -> Evidence:
+    """Words of one profile a row, unless `owner`, `likes` or `sign` say otherwise."""
+    count = len(vectors)
+    counts = lexical.count_terms(texts or [""] * count)
+    given_columns: dict[str, Any] = {"owner": list(range(count)), "likes": [0] * count, "sign": [1] * count} | columns
+    return Evidence(
+        vectors=vectors,
+        lift=lexical.scale_rows(counts),
+        tfidf=lexical.scale_rows(counts),
+        **{name: np.array(values, np.int64) for name, values in given_columns.items()},
+    )
+
+
+def fold(evidence: Evidence, crowd: View, own: Any = None) -> tuple[Queries, Floats]:
+    """Folded with the contrast of a crowd around nought."""
+    profiles = int(evidence.owner.max()) + 1
+    own = np.zeros((profiles, crowd.vectors.shape[0]), dtype=bool) if own is None else own
+    return scoring.fold(evidence, unit(evidence.vectors), crowd, own)
+
+
+def random_view(count: int, dimension: int = 16, seed: int = 1) -> View:
+    random = np.random.default_rng(seed)
+    vectors = unit((random.normal(size=(count, dimension)) + 0.3).astype(np.float32))
+    return make_view(vectors, [" ".join(random.choice(VOCABULARY, 30)) for _ in range(count)])
+
+
+def axes(*rows: list[float], width: int = 16) -> Floats:
+    """Unit rows whose first numbers are given."""
+    return unit(np.array([row + [0.0] * (width - len(row)) for row in rows], np.float32))
+
+
+def test_over_a_big_crowd_a_relevance_is_a_z_score() -> None:
+    crowd = random_view(1000)
+    text = " ".join(VOCABULARY[:25])
+    evidence = make_evidence(
+        axes([1.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]),
+        [text, "", text, "term7 term8", "term9"],
+        owner=[0, 1, 2, 2, 2],
+        likes=[0, 9, 0, 2, 1],
+        sign=[1, 1, 1, 1, -1],
+    )
+    queries, sorted_crowd = fold(evidence, crowd)
+    scores = queries.relevance(crowd)
+    assert scores.mean(axis=1) == pytest.approx(0, abs=0.02)
+    assert scores.std(axis=1) == pytest.approx(1, abs=0.02)
+    np.testing.assert_allclose(sorted_crowd, np.sort(scores, axis=1), atol=1e-3)
+
+
+def test_own_examples_are_left_out_of_the_calibration() -> None:
+    strangers = random_view(60)
+    evidence = make_evidence(axes([1.0], [0.0, 1.0]), ["term1 term2", "term3"], likes=[12, 0])
+    own = np.zeros((2, 72), dtype=bool)
+    own[:, 60:] = True
+    examples = np.tile(axes([1.0, 0.1]), (12, 1))
+    texts = lexical.count_terms(["term1 term2"] * 12)
+    crowd = View(
+        np.vstack([strangers.vectors, examples]),
+        scoring.sparse.vstack([strangers.saturated, texts], format="csr"),
+        scoring.sparse.vstack([strangers.tfidf, texts], format="csr"),
+    )
+    queries, sorted_crowd = fold(evidence, crowd, own)
+    without, _ = fold(evidence, strangers)
+    probe = random_view(20, seed=2)
+    np.testing.assert_allclose(queries.relevance(probe), without.relevance(probe), atol=1e-4)
+    assert np.isnan(sorted_crowd[:, 60:]).all()
+    assert not np.isnan(sorted_crowd[:, :60]).any()
+
+
+@pytest.mark.parametrize("likes", [0, 1, 5])
+def test_more_cosine_never_lowers_relevance(likes: int) -> None:
+    angles = np.linspace(0, np.pi, 50)
+    papers = make_view(axes(*([float(np.cos(a)), float(np.sin(a))] for a in angles)))
+    queries, _ = fold(make_evidence(axes([1.0]), likes=[likes]), random_view(200))
+    assert (np.diff(queries.relevance(papers)[0]) < 0).all()
+
+
+def test_more_shared_words_never_lower_relevance() -> None:
+    vectors = np.tile(axes([1.0]), (5, 1))
+    texts = [" ".join(["term1", "term2", "term3", "term4"][:n] + VOCABULARY[50 : 60 - n]) for n in range(5)]
+    queries, _ = fold(make_evidence(axes([1.0]), ["term1 term2 term3 term4"]), random_view(200))
+    assert (np.diff(queries.relevance(make_view(vectors, texts))[0]) > 0).all()
+
+
+@pytest.mark.parametrize(("likes", "words_win"), [(1, True), (20, False)])
+def test_likes_outgrow_words(likes: int, words_win: bool) -> None:
+    evidence = make_evidence(axes([1.0], [0.0, 1.0]), owner=[0, 0], likes=[0, likes])
+    queries, _ = fold(evidence, random_view(300))
+    as_words, as_likes = queries.relevance(make_view(axes([1.0], [0.0, 1.0])))[0]
+    assert (as_words > as_likes) == words_win
+
+
+def test_a_dislike_lowers_papers_like_it() -> None:
+    evidence = make_evidence(axes([1.0], [0.0, 1.0]), owner=[0, 0], likes=[3, 1], sign=[1, -1])
+    papers = make_view(axes([1.0, 1.0], [1.0, 0.0, 1.0]))
+    crowd = random_view(300)
+    plain, _ = fold(make_evidence(axes([1.0]), likes=[3]), crowd)
+    warned, _ = fold(evidence, crowd)
+    assert np.ptp(plain.relevance(papers)[0]) == pytest.approx(0, abs=1e-4)
+    disliked, other = warned.relevance(papers)[0]
+    assert disliked < other - 0.1
+
+
+def test_by_words_alone_vectors_have_no_columns_and_words_decide() -> None:
+    texts = ["graph theory", "graph cooking", "baking bread"]
+    papers = make_view(np.empty((3, 0), np.float32), texts)
+    evidence = make_evidence(np.empty((1, 0), np.float32), ["graph theory"])
+    contrast = scoring.contrast_direction(evidence.vectors, np.empty(0, np.float32), np.empty((0, 0), np.float32), 500)
+    queries, _ = scoring.fold(evidence, contrast, papers, np.zeros((1, 3), dtype=bool))
+    best, middle, worst = queries.relevance(papers)[0]
+    assert best > middle > worst
+    assert np.isfinite([best, middle, worst]).all()
+
+
+def test_a_profile_without_evidence_finds_every_paper_usual() -> None:
+    queries, crowd = scoring.fold(
+        make_evidence(np.empty((0, 16), np.float32), []),
+        np.empty((0, 16), np.float32),
+        random_view(30),
+        np.zeros((1, 30), dtype=bool),
+    )
+    assert not queries.relevance(random_view(5, seed=3)).any()
+    assert not crowd.any()
+
+
+def test_profiles_do_not_touch_each_other() -> None:
+    crowd, probe = random_view(100), random_view(10, seed=4)
+    vectors, texts = axes([1.0], [0.0, 1.0], [0.0, 0.0, 1.0]), ["term1", "term2 term3", ""]
+    both, _ = fold(make_evidence(vectors, texts, owner=[1, 0, 1], likes=[0, 4, 1], sign=[1, 1, -1]), crowd)
+    alone, _ = fold(make_evidence(vectors[[1]], texts[1:2], likes=[4]), crowd)
+    np.testing.assert_allclose(both.relevance(probe)[0], alone.relevance(probe)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize(("papers", "ridge"), [(100, 3.0), (999, 3.0), (1000, 1.0)])
+def test_contrast_is_whitened_by_the_shrunk_covariance(papers: int, ridge: float) -> None:
+    random = np.random.default_rng(5)
+    covariance = np.cov(random.normal(size=(8, 50)) * np.arange(1, 9)[:, None])
+    mean, evidence = random.normal(size=8), random.normal(size=(3, 8))
+    shrunk = covariance + ridge * np.trace(covariance) / 8 * np.eye(8)
+    exact = (np.linalg.inv(shrunk) @ (evidence - mean).T).T
+    found = scoring.contrast_direction(
+        evidence.astype(np.float32), mean.astype(np.float32), covariance.astype(np.float32), papers
+    )
+    np.testing.assert_allclose(found, exact / np.linalg.norm(exact, axis=1, keepdims=True), atol=1e-5)
+
+
+def test_in_a_small_store_contrast_is_the_difference_from_the_mean() -> None:
+    found = scoring.contrast_direction(axes([1.0]), axes([0.0, 1.0])[0], np.eye(16, dtype=np.float32), 99)
+    np.testing.assert_allclose(found, axes([1.0, -1.0]), atol=1e-6)
+
+
+@given(relevance=relevances, trend=trends, balance=balances)
+def test_a_score_lies_between_nought_and_one_and_rises_with_relevance_and_trend(
+    relevance: Floats, trend: Floats, balance: float
+) -> None:
+    score = scoring.blend(relevance, trend, np.float32(balance))
+    assert ((score >= 0) & (score <= 1 + 1e-6)).all()
+    assert (scoring.blend(relevance + 1, trend, np.float32(balance)) >= score - 1e-6).all()
+    assert (scoring.blend(relevance, np.minimum(trend + 0.1, 1), np.float32(balance)) >= score - 1e-6).all()
+
+
+def test_a_score_rises_strictly_where_relevances_lie() -> None:
+    relevance, trend = np.linspace(-3, 8, 100, dtype=np.float32), np.linspace(0, 1, 100, dtype=np.float32)
+    assert (np.diff(scoring.blend(relevance, np.float32(0.5), np.float32(0.6))) > 0).all()
+    assert (np.diff(scoring.blend(np.float32(1.0), trend, np.float32(0.3))) > 0).all()
+
+
+def test_without_balance_the_order_is_that_of_relevance() -> None:
+    random = np.random.default_rng(6)
+    relevance = random.permutation(np.linspace(-3, 8, 100)).astype(np.float32)
+    score = scoring.blend(relevance, random.random(100).astype(np.float32), np.float32(0))
+    assert np.argsort(score).tolist() == np.argsort(relevance).tolist()
+    assert scoring.blend(np.float32(2), np.float32(1), np.float32(0)) == pytest.approx(0.5)
+
+
+@given(relevance=relevances, balance=balances)
+def test_an_unknown_trend_is_the_usual_one(relevance: Floats, balance: float) -> None:
+    unknown = scoring.blend(relevance, np.float32(np.nan), np.float32(balance))
+    usual = scoring.blend(relevance, np.float32(scoring.UNKNOWN_TREND), np.float32(balance))
+    assert unknown.tolist() == usual.tolist()
+
+
+@pytest.mark.parametrize(
+    ("relevance", "crowd", "share"),
+    [
+        (2.5, [-1, 0, 1, 2, 3], 0.8),
+        (1.0, [-1, 0, 1, 2], 0.5),
+        (9.0, [-1, 0], 1.0),
+        (-9.0, [-1, 0], 0.0),
+        (0.5, [-1, 0, 1, 2, np.nan, np.nan], 0.5),
+        (0.5, [np.nan], 0.0),
+        (0.5, [], 0.0),
+    ],
+)
+def test_closer_than_is_the_share_of_the_crowd_further_away(relevance: float, crowd: list[float], share: float) -> None:
+    assert scoring.closer_than(relevance, np.array(crowd, np.float32)) == share
+
+
+def test_the_inner_product_with_trend_is_the_blend_to_first_order() -> None:
+    random = np.random.default_rng(7)
+    papers = unit(random.normal(size=(6, 4)).astype(np.float32))
+    trend = np.array([0.1, 0.5, 0.9, np.nan, 0.0, 1.0], np.float32)
+    direction, balance = random.normal(size=(2, 4)).astype(np.float32), np.array([0.0, 0.6], np.float32)
+    products = scoring.with_balance(direction, balance) @ scoring.with_trend(papers, trend).T
+    known = np.where(np.isnan(trend), 0.5, trend)
+    np.testing.assert_allclose(products[0], direction[0] @ papers.T, atol=1e-6)
+    np.testing.assert_allclose(products[1], direction[1] @ papers.T + 6 * known, atol=1e-5)
+    around = (2 + 0.01 * (direction[1] @ papers.T)).astype(np.float64)
+    exact = scoring.blend(around, 0.01 * known, 0.6).astype(np.float64)
+    np.testing.assert_allclose(np.diff(exact), 0.01 * 0.4 / 4 * np.diff(products[1]), atol=1e-5)

@@ -1,0 +1,176 @@
+"""Schedules in their zones: editions' dates, next slots, daylight saving both ways."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.clock import EVERY_DAY, Schedule, edition_day, local_day, next_slot, parse_moment, parse_zone, utc_now
+from digest.errors import InvalidRequest
+
+BERLIN = Schedule("Europe/Berlin", 7)
+WORKDAYS = Schedule("UTC", 7, (0, 1, 2, 3, 4))
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati", "Asia/Kathmandu"]
+
+days = st.dates(date(2015, 1, 1), date(2037, 12, 31))
+schedules = st.builds(
+    Schedule, st.sampled_from(ZONES), st.integers(0, 23), st.sets(st.sampled_from(EVERY_DAY), min_size=1)
+)
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)
+
+
+def test_now_is_aware() -> None:
+    assert utc_now().utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Paris", "America/Argentina/Buenos_Aires"])
+def test_a_zone_is_known_by_its_iana_name(name: str) -> None:
+    assert parse_zone(name).key == name
+
+
+@pytest.mark.parametrize("name", ["", "Mars/Olympus", "Europe", "../UTC", "/etc/localtime", "UTC\0", "zone.tab"])
+def test_a_zone_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(InvalidRequest, match="time zone"):
+        parse_zone(name)
+
+
+def test_a_moment_falls_on_the_day_of_the_zone() -> None:
+    moment = utc(2026, 5, 5, 23)
+    assert [local_day(moment, zone).day for zone in ("UTC", "Europe/Berlin", "America/New_York")] == [5, 6, 5]
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "day", "expected"),
+    [
+        ("Europe/Berlin", 7, date(2026, 1, 15), utc(2026, 1, 15, 6)),
+        ("Europe/Berlin", 7, date(2026, 7, 15), utc(2026, 7, 15, 5)),
+        ("Pacific/Kiritimati", 7, date(2026, 5, 6), utc(2026, 5, 5, 17)),
+        # An hour that the clocks skip: the first moment after the gap.
+        ("Europe/Berlin", 2, date(2026, 3, 29), utc(2026, 3, 29, 1)),
+        ("Africa/Cairo", 0, date(2026, 4, 24), utc(2026, 4, 23, 22)),
+        ("Australia/Lord_Howe", 2, date(2026, 10, 4), utc(2026, 10, 3, 15, 30)),
+        pytest.param(
+            *("Antarctica/Troll", 2, date(2026, 3, 29), utc(2026, 3, 29, 1)),
+            marks=pytest.mark.xfail(strict=True, reason="two-hour gap: slot lies an hour after the end of the gap"),
+        ),
+        # An hour that they repeat: its first pass.
+        ("Europe/Berlin", 2, date(2026, 10, 25), utc(2026, 10, 25, 0)),
+        ("America/New_York", 1, date(2026, 11, 1), utc(2026, 11, 1, 5)),
+        # The day after, all is as before.
+        ("Europe/Berlin", 2, date(2026, 3, 30), utc(2026, 3, 30, 0)),
+        ("Europe/Berlin", 2, date(2026, 10, 26), utc(2026, 10, 26, 1)),
+    ],
+)
+def test_the_slot_of_a_day(zone: str, hour: int, day: date, expected: datetime) -> None:
+    assert Schedule(zone, hour).slot(day) == expected
+
+
+@given(schedule=schedules, day=days)
+def test_the_slot_of_a_day_falls_on_that_day(schedule: Schedule, day: date) -> None:
+    assert local_day(schedule.slot(day), schedule.zone) == day
+
+
+@given(schedule=schedules, after=days)
+def test_the_next_slot_is_the_first_on_a_chosen_weekday_later_than_the_day(schedule: Schedule, after: date) -> None:
+    day = local_day(next_slot(after, schedule), schedule.zone)
+    assert day > after
+    assert day.weekday() in schedule.weekdays
+    between = [after + timedelta(days=n) for n in range(1, (day - after).days)]
+    assert not {other.weekday() for other in between} & set(schedule.weekdays)
+
+
+@given(schedule=schedules, start=days)
+def test_slots_follow_each_other_without_end_or_repetition(schedule: Schedule, start: date) -> None:
+    slots = [next_slot(start, schedule)]
+    for _ in range(10):
+        slots.append(next_slot(local_day(slots[-1], schedule.zone), schedule))
+    assert all(earlier < later for earlier, later in pairwise(slots))
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (date(2026, 5, 6), utc(2026, 5, 7, 7)),  # Wednesday to Thursday
+        (date(2026, 5, 8), utc(2026, 5, 11, 7)),  # Friday to Monday
+        (date(2026, 5, 9), utc(2026, 5, 11, 7)),  # Saturday to Monday
+    ],
+)
+def test_the_next_slot_skips_the_days_that_nobody_chose(after: date, expected: datetime) -> None:
+    assert next_slot(after, WORKDAYS) == expected
+
+
+@pytest.mark.parametrize(
+    ("due", "now", "expected"),
+    [
+        (utc(2026, 5, 6, 7), utc(2026, 5, 6, 7), date(2026, 5, 6)),  # in time
+        (utc(2026, 5, 6, 7), utc(2026, 5, 6, 23), date(2026, 5, 6)),  # hours late
+        (utc(2026, 5, 6, 7), utc(2026, 5, 7, 6, 59), date(2026, 5, 6)),  # just before the next one
+        (utc(2026, 5, 6, 7), utc(2026, 5, 7, 7), date(2026, 5, 7)),  # as the next one comes
+        (utc(2026, 5, 6, 7), utc(2026, 5, 20, 12), date(2026, 5, 20)),  # after two weeks down
+        (utc(2026, 5, 8, 7), utc(2026, 5, 10, 12), date(2026, 5, 8)),  # down over a weekend without slots
+        (utc(2026, 5, 9, 3), utc(2026, 5, 9, 3), date(2026, 5, 9)),  # somebody new, on a day that is none of theirs
+        (utc(2026, 5, 6, 3), utc(2026, 5, 6, 3), date(2026, 5, 6)),  # somebody new, before their hour
+    ],
+)
+def test_an_edition_has_the_date_of_the_last_slot_that_has_come(due: datetime, now: datetime, expected: date) -> None:
+    assert edition_day(due, WORKDAYS, now) == expected
+
+
+def test_an_edition_has_the_date_of_the_readers_own_zone() -> None:
+    kiritimati = Schedule("Pacific/Kiritimati", 7)
+    assert edition_day(utc(2026, 5, 5, 17), kiritimati, utc(2026, 5, 5, 18)) == date(2026, 5, 6)
+
+
+@given(schedule=schedules, start=days, down=st.integers(0, 24 * 40))
+def test_days_down_give_one_edition_and_the_next_slot_lies_ahead(schedule: Schedule, start: date, down: int) -> None:
+    due = next_slot(start, schedule)
+    now = due + timedelta(hours=down)
+    day = edition_day(due, schedule, now)
+    assert schedule.slot(day) <= now < next_slot(day, schedule)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-04-24", utc(2026, 4, 24)),
+        ("2026-04-24T07:00", utc(2026, 4, 24, 7)),
+        ("2026-04-24T07:00Z", utc(2026, 4, 24, 7)),
+        ("2026-04-24T07:00+02:00", utc(2026, 4, 24, 5)),
+        ("2026-05-06T11:00+02:00", utc(2026, 5, 6, 9)),  # now itself
+    ],
+)
+def test_a_moment_is_utc_unless_it_says_otherwise(now: datetime, text: str, expected: datetime) -> None:
+    moment = parse_moment(text, now)
+    assert moment == expected
+    assert moment.tzinfo is UTC
+
+
+@pytest.mark.parametrize("text", ["2026-05-07", "2026-05-06T09:00:01", "2026-05-06T10:30+01:00"])
+def test_the_future_is_refused(now: datetime, text: str) -> None:
+    with pytest.raises(InvalidRequest, match="future"):
+        parse_moment(text, now)
+
+
+OVERFLOW = pytest.mark.xfail(strict=True, reason="astimezone raises OverflowError outside the try")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "24.04.2026",
+        "2026-02-30",
+        "2026-04-24T25:00",
+        pytest.param("0001-01-01T00:00+02:00", marks=OVERFLOW),
+        pytest.param("9999-12-31T23:00-02:00", marks=OVERFLOW),
+    ],
+)
+def test_what_is_no_moment_is_refused(now: datetime, text: str) -> None:
+    with pytest.raises(InvalidRequest):
+        parse_moment(text, now)
