@@ -69,7 +69,7 @@ def _people() -> dict[Newcomer, list[Interest]]:
             ),
         ],
         Newcomer("grace@example.org", "Grace", "Asia/Tokyo", 9, active=True): [
-            Interest("3D scenes", liked=("2604.20046", "2604.19747", "2604.17472"), muted=("face",)),
+            Interest("Codes and channels", liked=("2604.17426", "2604.18335", "2604.19035"), muted=("quantization",)),
         ],
     }
 

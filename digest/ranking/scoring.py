@@ -39,7 +39,7 @@ USUAL_SUM_DEVIATION = 0.8
 USUAL_WEIGHT = 20.0
 UNKNOWN_TREND = 0.5  # what a paper without votes gets: the usual
 ROUNDING = 1e-4  # two sums of the same terms may differ by less than this
-FLOOR = 1.0  # relevance below which a paper does not match
+FLOOR = 1.5  # relevance below which a paper does not match; a sixteenth of a store lies above it
 
 
 @dataclass(frozen=True, slots=True)

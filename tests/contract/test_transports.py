@@ -8,9 +8,9 @@ from email import message_from_bytes
 from email.headerregistry import Address
 from email.policy import default
 from pathlib import Path
-from smtp_sink import SmtpSink
 
 import pytest
+from smtp_sink import SmtpSink
 
 from digest.composing.messages import Message, Sender, assemble
 from digest.mail.transports import Envelope, FolderTransport, MemoryTransport, Relay, SmtpTransport, Transport

@@ -8,7 +8,6 @@ from datetime import datetime
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
-from smtp_sink import SmtpSink
 from typing import Any
 
 import click
@@ -17,6 +16,7 @@ import structlog
 from click.testing import CliRunner, Result
 from factories import TOPICS
 from servers import find_free_port
+from smtp_sink import SmtpSink
 
 from digest.cli.main import cli
 from digest.errors import TransientError
@@ -193,7 +193,6 @@ def test_a_preview_without_papers_says_why_there_is_none(shell: Shell) -> None:
     assert "No edition now:" in shell("preview", ADA).stdout
 
 
-@pytest.mark.xfail(strict=True, reason="a preview of somebody without interests: ValueError")
 def test_a_preview_for_somebody_without_interests_says_so(shell: Shell) -> None:
     shell("subscribers", "add", EMMY)
     assert "No edition now:" in shell("preview", EMMY).stdout
@@ -239,7 +238,6 @@ def test_erasing_somebody_leaves_nothing_that_names_them(shell: Shell) -> None:
     assert ADA not in str(shell.rows())
 
 
-@pytest.mark.xfail(strict=True, reason="optin.parse_address keeps a domain as Unicode, which no mail server is told")
 def test_an_address_in_another_script_gets_its_mail(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     shell("subscribers", "add", "ada@bücher.example", "--active")
     shell("profiles", "add", "ada@bücher.example", "--text", TOPICS["auction"])
@@ -352,19 +350,14 @@ BAD = [
     (["ingest", "files", "."], "is a folder"),
     (["ingest", "files", "digest.sqlite3"], "its name must end in"),
     (["ingest", "arxiv", "--category", "cs.XX"], "no arXiv category “cs.XX”"),
-]
-CRASHES = [
-    (["run", "--at", "0001-01-01"], "0001-01-01", "parse_moment takes years in which no window fits"),
-    (["run", "--at", "0001-01-01T00:00+05:00"], "0001-01-01", "parse_moment: OverflowError"),
-    (["papers", "similar", f"#{10**30}"], "No stored paper", "lookup._by_number: OverflowError in SQLite"),
-    (["profiles", "add", ADA, "--name", "x", "--author", " "], "author", "an empty author is taken"),
+    (["run", "--at", "0001-01-01"], "0001-01-01"),
+    (["run", "--at", "0001-01-01T00:00+05:00"], "0001-01-01"),
+    (["papers", "similar", f"#{10**30}"], "No stored paper"),
+    (["profiles", "add", ADA, "--name", "x", "--author", " "], "author"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    BAD + [pytest.param(*case, marks=pytest.mark.xfail(strict=True, reason=why)) for *case, why in CRASHES],
-)
+@pytest.mark.parametrize(("words", "told"), BAD)
 def test_what_cannot_be_taken_is_refused_in_one_line_and_nothing_is_stored(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
 ) -> None:
@@ -533,7 +526,6 @@ def test_a_source_that_fails_is_told_and_the_mail_goes_out(failing: Shell) -> No
     assert "Not everything could be read today" in path.read_text()
 
 
-@pytest.mark.xfail(strict=True, reason="pipeline.work_through counts a ConfigurationError as a failure of each item")
 def test_a_sender_that_is_no_address_stops_the_run_and_is_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGEST_MAIL_FROM", "nobody")
     (line,) = spoken(shell("run", status=2))

@@ -11,10 +11,10 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
-from smtp_sink import SmtpSink
 
 import pytest
 from factories import TOPICS, make_paper, make_profile, make_subscriber
+from smtp_sink import SmtpSink
 from sqlmodel import select
 
 from digest.db import Database

@@ -54,10 +54,7 @@ def test_a_moment_falls_on_the_day_of_the_zone() -> None:
         ("Europe/Berlin", 2, date(2026, 3, 29), utc(2026, 3, 29, 1)),
         ("Africa/Cairo", 0, date(2026, 4, 24), utc(2026, 4, 23, 22)),
         ("Australia/Lord_Howe", 2, date(2026, 10, 4), utc(2026, 10, 3, 15, 30)),
-        pytest.param(
-            *("Antarctica/Troll", 2, date(2026, 3, 29), utc(2026, 3, 29, 1)),
-            marks=pytest.mark.xfail(strict=True, reason="two-hour gap: slot lies an hour after the end of the gap"),
-        ),
+        ("Antarctica/Troll", 2, date(2026, 3, 29), utc(2026, 3, 29, 1)),
         # An hour that they repeat: its first pass.
         ("Europe/Berlin", 2, date(2026, 10, 25), utc(2026, 10, 25, 0)),
         ("America/New_York", 1, date(2026, 11, 1), utc(2026, 11, 1, 5)),
@@ -156,9 +153,6 @@ def test_the_future_is_refused(now: datetime, text: str) -> None:
         parse_moment(text, now)
 
 
-OVERFLOW = pytest.mark.xfail(strict=True, reason="astimezone raises OverflowError outside the try")
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -167,8 +161,8 @@ OVERFLOW = pytest.mark.xfail(strict=True, reason="astimezone raises OverflowErro
         "24.04.2026",
         "2026-02-30",
         "2026-04-24T25:00",
-        pytest.param("0001-01-01T00:00+02:00", marks=OVERFLOW),
-        pytest.param("9999-12-31T23:00-02:00", marks=OVERFLOW),
+        "0001-01-01T00:00+02:00",
+        "9999-12-31T23:00-02:00",
     ],
 )
 def test_what_is_no_moment_is_refused(now: datetime, text: str) -> None:

@@ -172,10 +172,7 @@ def test_a_reader_does_not_wait_for_a_writer(database: Database, now: datetime) 
         "nonsense",
         "oracle+nothing://host/name",
         "sqlite:////no/such/folder/digest.sqlite3",
-        pytest.param(
-            "postgresql://digest:secret@host:port/name",
-            marks=pytest.mark.xfail(strict=True, reason="ValueError of make_url is not translated"),
-        ),
+        "postgresql://digest:secret@host:port/name",
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_in_one_line(url: str) -> None:
@@ -198,10 +195,7 @@ class DeadlockDetected(sqlite3.OperationalError):
     "kind",
     [
         sqlite3.OperationalError,
-        pytest.param(
-            DeadlockDetected,
-            marks=pytest.mark.xfail(strict=True, reason="_translated goes by the class's own name, not its bases"),
-        ),
+        DeadlockDetected,
     ],
 )
 def test_a_server_that_fails_is_a_transient_error(database: Database, kind: type[Exception]) -> None:

@@ -83,7 +83,6 @@ def test_a_moment_without_a_zone_is_refused(database: Database, now: datetime) -
         assert session.exec(select(Subscriber)).all() == []
 
 
-@pytest.mark.xfail(strict=True, reason="a PostgreSQL session in another zone hands out moments in that zone")
 def test_a_moment_from_a_server_in_another_zone_is_utc(now: datetime) -> None:
     read = UtcDateTime().process_result_value(now.astimezone(KATHMANDU), postgresql.dialect())
     assert read is not None

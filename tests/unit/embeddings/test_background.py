@@ -121,7 +121,6 @@ def test_it_is_looked_at_anew_when_it_has_grown_by_a_tenth_or_aged(
     assert plan(database, now + later) == ([newest] if planned else [])
 
 
-@pytest.mark.xfail(strict=True, reason="the whole store is compared with the newest papers that were read")
 def test_a_store_larger_than_what_is_read_is_not_looked_at_anew_for_each_paper(
     database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

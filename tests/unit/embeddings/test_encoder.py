@@ -80,7 +80,6 @@ def test_a_tampered_file_is_refused_with_one_line_that_names_it(package: Path, n
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.xfail(strict=True, raises=FileNotFoundError, reason="a missing file of the package is not translated")
 def test_a_package_without_its_weights_is_a_configuration_error(package: Path) -> None:
     (package / "model" / "vocab.txt").unlink()
     with pytest.raises(ConfigurationError):
@@ -111,7 +110,6 @@ def test_weights_that_cannot_be_had_are_no_encoder_and_are_logged(
     assert cause in logs[0]["why"]
 
 
-@pytest.mark.xfail(strict=True, reason="the library's message of several lines is passed on")
 def test_the_reason_for_missing_weights_is_one_line(hub: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("There is no such model.\nSee https://huggingface.co/models.")

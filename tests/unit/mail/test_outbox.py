@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from pathlib import Path
-from smtp_sink import DROP, SmtpSink, accept
 from typing import Any, Self
 
 import pytest
 from factories import make_subscriber
+from smtp_sink import DROP, SmtpSink, accept
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select

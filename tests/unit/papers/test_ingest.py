@@ -162,7 +162,6 @@ def test_another_source_fills_in_what_was_missing(database: Database, now: datet
     assert (paper.authors, paper.author_count) == (["Ada", "Bob"], 2)
 
 
-@pytest.mark.xfail(strict=True, reason="each of the two counts as a correction of the other, at every poll")
 def test_two_records_of_one_work_in_one_source_do_not_replace_each_other_for_ever(
     database: Database, now: datetime
 ) -> None:
@@ -212,7 +211,6 @@ def test_merging_within_a_batch_is_merging(database: Database, now: datetime) ->
     assert {name.paper_id for name in rows(database, PaperExternalId)} == {paper.id}
 
 
-@pytest.mark.xfail(strict=True, reason="signals are added under the paper's id from before the merge")
 def test_signals_of_a_paper_that_is_merged_in_the_same_batch_move_with_it(database: Database, now: datetime) -> None:
     take(database, now, preprint(), article(signals=(votes(now, 5),)), link())
     assert [signal.paper_id for signal in rows(database, Signal)] == [works(database)[0].id]
@@ -226,7 +224,6 @@ def test_an_observation_that_both_papers_have_counts_once(database: Database, no
     assert [signal.value for signal in rows(database, Signal) if signal.paper_id == paper.id] == [5]
 
 
-@pytest.mark.xfail(strict=True, reason="the work keeps the later date, so it is new again to who was sent the other")
 def test_a_merged_work_is_as_old_as_the_older_of_the_two(database: Database, now: datetime) -> None:
     take(database, now, preprint(announced_at=now), article(announced_at=now - timedelta(days=2)), link())
     assert works(database)[0].announced_at == now - timedelta(days=2)
@@ -288,7 +285,6 @@ def test_papers_known_before_a_batch_are_found_whatever_its_size(
     assert take(database, now, *records) == {"received": 7, "unchanged": 7}
 
 
-@pytest.mark.xfail(strict=True, reason="each known paper is read with a query of its own")
 def test_reading_a_source_again_asks_as_many_queries_for_many_papers_as_for_few(
     database: Database, now: datetime
 ) -> None:

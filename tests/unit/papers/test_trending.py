@@ -185,7 +185,6 @@ def test_a_second_run_plans_nothing_until_something_is_counted(database: Databas
         assert run(session, now) == [paper.id]
 
 
-@pytest.mark.xfail(strict=True, reason="trended_at is the moment of the largest count, not of the latest")
 def test_a_second_run_plans_nothing_when_the_later_count_is_the_smaller(database: Database, now: datetime) -> None:
     with database.session() as session:
         paper = make_paper(session, now)

@@ -156,9 +156,7 @@ def test_what_was_voted_on_does_not_come_again(shop: Workshop, now: datetime, fi
     "announced",
     [
         timedelta(hours=3),
-        pytest.param(
-            25 * DAY, marks=pytest.mark.xfail(strict=True, reason="its own date, not its work's, is compared")
-        ),
+        25 * DAY,
     ],
     ids=["of late", "long ago"],
 )
@@ -262,7 +260,6 @@ def test_an_empty_store_has_no_new_papers(shop: Workshop, now: datetime) -> None
 
 
 @pytest.mark.usefixtures("crowd")
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="no profiles cannot be reshaped")
 def test_a_subscriber_without_an_interest_has_no_match(shop: Workshop, now: datetime, fill: Fill) -> None:
     fill("mamba", 1)
     assert draft(shop, now, add_reader(shop, now)[0]).skip_reason is SkipReason.NO_MATCH
@@ -320,7 +317,6 @@ def test_what_trends_outside_is_never_muted_or_seen(shop: Workshop, now: datetim
 
 
 @pytest.mark.usefixtures("crowd")
-@pytest.mark.xfail(strict=True, reason="an example is not allowed to match, and so counts as outside")
 def test_what_trends_outside_is_never_an_example_of_the_reader(shop: Workshop, now: datetime, fill: Fill) -> None:
     fill("mamba", 3)
     (example,) = fill("mamba", 1, trend=0.8, trend_facts=HOT)

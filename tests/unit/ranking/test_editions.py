@@ -74,7 +74,6 @@ def test_active_subscribers_with_an_interest_are_due_when_their_moment_has_come(
     assert plan(database, now, only=due[1] + 1) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a date is compared with the newest paper's, and there is none")
 def test_a_reader_is_due_while_the_store_is_empty(database: Database, now: datetime) -> None:
     with database.session() as session:
         reader = add_reader(session, now)

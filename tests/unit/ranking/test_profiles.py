@@ -105,7 +105,6 @@ def test_an_example_of_any_age_counts_with_the_paper_that_it_was_merged_into(
     assert evidence.vectors[0] @ ENCODER.encode([paper_text(kept)])[0] > 0.999
 
 
-@pytest.mark.xfail(strict=True, reason="a work that was chosen under two names is counted twice")
 def test_an_example_that_was_merged_into_another_counts_once(
     shop: Workshop, now: datetime, papers: list[Paper], subscriber: Subscriber
 ) -> None:
@@ -118,7 +117,6 @@ def test_an_example_that_was_merged_into_another_counts_once(
     assert evidence.likes.tolist() == [2]
 
 
-@pytest.mark.xfail(strict=True, reason="a merged work is both liked and disliked")
 def test_a_work_liked_and_disliked_under_two_names_is_what_was_said_last(
     shop: Workshop, now: datetime, papers: list[Paper], subscriber: Subscriber
 ) -> None:

@@ -20,7 +20,7 @@ from digest.ranking import drafts, reasons, scoring
 from digest.ranking.candidates import Library, load_library
 from digest.ranking.drafts import Pick
 from digest.ranking.profiles import Examples, gather, load_examples
-from digest.ranking.scoring import Floats, Queries, View
+from digest.ranking.scoring import Floats, Queries, Standing, View
 from digest.tables import Paper, Profile
 from digest.workshop import Workshop
 
@@ -108,7 +108,6 @@ def test_closer_than_is_the_share_of_strangers_that_lie_further_away(morning: Mo
     check_closer_than(morning)
 
 
-@pytest.mark.xfail(strict=True, reason="a relevance with its wishes is compared with relevances without")
 @pytest.mark.parametrize("wishes", [{"keywords": ["confirms"]}, {"authors": ["Bob Writer"]}])
 def test_closer_than_compares_like_with_like_when_every_paper_fulfils_a_wish(
     shop: Workshop, now: datetime, wishes: dict[str, list[str]]
@@ -116,7 +115,6 @@ def test_closer_than_compares_like_with_like_when_every_paper_fulfils_a_wish(
     check_closer_than(open_morning(shop, now, **wishes))
 
 
-@pytest.mark.xfail(strict=True, reason="the reader's own examples are counted among those compared with")
 def test_the_crowd_is_as_many_as_were_compared_with(morning: Morning) -> None:
     for pick in morning.picks:
         assert pick.reason["crowd"] == len(morning.strangers[pick.profile_id or 0])
@@ -257,10 +255,7 @@ def test_rarer_words_come_first() -> None:
     [
         "model",
         "language models",
-        pytest.param(
-            "large language models",
-            marks=pytest.mark.xfail(strict=True, reason="a run of three has no count, and passes for rare"),
-        ),
+        "large language models",
     ],
 )
 def test_what_the_whole_store_shares_is_not_named(phrase: str) -> None:
@@ -300,8 +295,7 @@ def test_a_trend_is_explained_by_its_counts() -> None:
     assert reasons.explain_trend(HOT | {"hours": 19.6, "comments": 3}) == said
 
 
-@pytest.mark.xfail(strict=True, reason="the share is rounded to the nearest before it is rounded down")
 def test_a_share_is_never_said_to_be_more_than_it_is(morning: Morning) -> None:
     profile = morning.profiles[next(iter(morning.profiles))]
-    reason = reasons.give_reason(morning.library, 0, profile, morning.examples, 998 / 999)
+    reason = reasons.give_reason(morning.library, 0, profile, morning.examples, Standing(998, 999))
     assert "99.8 %" in reasons.explain(reason)

@@ -83,7 +83,6 @@ def test_a_quiet_interest_gets_half_of_its_share_beside_a_loud_one() -> None:
     assert Counter(case.profiles[case.select()].tolist()) == {0: 7, 1: 3}
 
 
-@pytest.mark.xfail(strict=True, reason="only the best 50 of all profiles together are looked at")
 def test_a_loud_interest_with_many_matches_does_not_eat_the_edition() -> None:
     case = make_case([0.9] * 60 + [0.1] * 10, [0] * 60 + [1] * 10, 10)
     assert overdrawn(case, case.select()) == set()

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from digest.embeddings import lexical
 from digest.embeddings.encoder import unit
 from digest.ranking import scoring
-from digest.ranking.scoring import Evidence, Floats, Queries, View
+from digest.ranking.scoring import Evidence, Floats, Queries, Standing, View
 
 VOCABULARY = [f"term{n}" for n in range(300)]
 relevances = arrays(np.float32, 8, elements=st.floats(-40, 40, width=32))
@@ -207,19 +207,22 @@ def test_an_unknown_trend_is_the_usual_one(relevance: Floats, balance: float) ->
 
 
 @pytest.mark.parametrize(
-    ("relevance", "crowd", "share"),
+    ("relevance", "crowd", "further", "compared", "share"),
     [
-        (2.5, [-1, 0, 1, 2, 3], 0.8),
-        (1.0, [-1, 0, 1, 2], 0.5),
-        (9.0, [-1, 0], 1.0),
-        (-9.0, [-1, 0], 0.0),
-        (0.5, [-1, 0, 1, 2, np.nan, np.nan], 0.5),
-        (0.5, [np.nan], 0.0),
-        (0.5, [], 0.0),
+        (2.5, [-1, 0, 1, 2, 3], 4, 5, 0.8),
+        (1.0, [-1, 0, 1, 2], 2, 4, 0.5),
+        (9.0, [-1, 0], 2, 2, 1.0),
+        (-9.0, [-1, 0], 0, 2, 0.0),
+        (0.5, [-1, 0, 1, 2, np.nan, np.nan], 2, 4, 0.5),
+        (0.5, [np.nan], 0, 0, 0.0),
+        (0.5, [], 0, 0, 0.0),
     ],
 )
-def test_closer_than_is_the_share_of_the_crowd_further_away(relevance: float, crowd: list[float], share: float) -> None:
-    assert scoring.closer_than(relevance, np.array(crowd, np.float32)) == share
+def test_a_paper_stands_before_those_of_the_crowd_that_lie_further_away(
+    relevance: float, crowd: list[float], further: int, compared: int, share: float
+) -> None:
+    standing = scoring.stand(relevance, np.array(crowd, np.float32))
+    assert (standing, standing.share) == (Standing(further, compared), share)
 
 
 def test_the_inner_product_with_trend_is_the_blend_to_first_order() -> None:

@@ -8,7 +8,6 @@ from factories import TOPICS, make_paper
 
 from digest import pipeline
 from digest.embeddings.encoder import LEXICAL, HashingEncoder
-from digest.errors import InvalidRequest
 from digest.ranking import search
 from digest.ranking.search import Hit, Question
 from digest.tables import Paper
@@ -83,9 +82,7 @@ def test_more_papers_than_are_scored_closely_does_not_lose_the_best(
 
 
 @pytest.mark.parametrize("shop", ["hashing"], indirect=True)
-@pytest.mark.xfail(strict=True, reason="faiss asserts that the widths of the empty vector and of the store are equal")
 def test_a_paper_that_is_not_embedded_yet_is_asked_for_in_words(shop: Workshop, now: datetime) -> None:
     with shop.database.session() as session:
         fresh = make_paper(session, now, "galaxy").id
-    with pytest.raises(InvalidRequest):
-        ask(shop, ask_paper(shop, fresh), now)
+    assert topics_of(ask(shop, ask_paper(shop, fresh), now, 10)) == ["galaxy"] * 10

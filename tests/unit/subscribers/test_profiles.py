@@ -96,10 +96,7 @@ def test_what_somebody_said_is_stored(database: Database, ada: Subscriber, paper
         {"disliked": ("#404",)},
         {"liked": ("#1",), "disliked": ("#1",)},
         {"liked": ("#1", "#404")},
-        pytest.param(
-            {"text": "", "authors": (" ",)},
-            marks=pytest.mark.xfail(strict=True, reason="a blank author passes as a description of the interest"),
-        ),
+        {"text": "", "authors": (" ",)},
     ],
 )
 @pytest.mark.usefixtures("papers")
