@@ -339,7 +339,6 @@ def upgrade() -> None:
     )
 
 
-
 def downgrade() -> None:
 
     op.drop_table("profile_vector")
@@ -397,4 +396,3 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_background_encoder"))
 
     op.drop_table("background")
-

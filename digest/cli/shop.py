@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from digest.workshop import Workshop
 
@@ -20,5 +22,7 @@ def open_shop(**overrides: object) -> Workshop:
     for name in unknown_names():
         warn(f"{name} is no setting and is ignored: see the table of settings in the README.")
     shop = Workshop(settings)
+    if command := click.get_current_context(silent=True):
+        command.call_on_close(shop.database.dispose)
     shop.database.upgrade()
     return shop

@@ -34,7 +34,7 @@ from digest.tables import (
 
 FIRST_WINDOW = timedelta(days=7)  # how far a first edition looks back
 LONGEST_WINDOW = timedelta(days=14)  # and one after a long break
-KEYWORD_BONUS, AUTHOR_BONUS, CATEGORY_BONUS = 1.5, 2.5, 1.5  # in deviations; an explicit wish outweighs likeness
+KEYWORD_BONUS, AUTHOR_BONUS, CATEGORY_BONUS = 2.0, 2.5, 2.0  # in deviations; an explicit wish outweighs likeness
 WANTED = 4  # candidates per place in the edition
 CHUNK = 1_000
 

@@ -298,7 +298,8 @@ def test_who_left_or_paused_gets_nothing_at_the_last_moment(post: Post, status: 
     assert [m.recipients for m in post.sink.messages] == [[post.rows()[1].recipient]]
     with post.database.session(write=False) as session:
         reasons = session.exec(select(Edition.skip_reason).order_by(Edition.id)).all()
-    assert reasons == [SkipReason.SUPPRESSED, None]
+    why = SkipReason.PAUSED if status is SubscriberStatus.PAUSED else SkipReason.SUPPRESSED
+    assert reasons == [why, None]
 
 
 def test_an_address_on_the_list_gets_nothing(post: Post) -> None:
