@@ -22,7 +22,7 @@ COUNT = click.option("--count", default=10, show_default=True, type=click.IntRan
 @JSON
 def preview(email: str, open_it: bool, as_json: bool) -> None:
     """Render what EMAIL's next edition would be if it went out now. Nothing is sent, nothing counts as seen."""
-    from digest import pipeline
+    from digest import pipeline, questions
     from digest.clock import utc_now
     from digest.ranking import reasons
     from digest.subscribers import optin
@@ -32,7 +32,7 @@ def preview(email: str, open_it: bool, as_json: bool) -> None:
         subscriber = optin.find(session, email)
     with progress_bars() as progress:
         pipeline.prepare(shop, now, progress)
-    draft = pipeline.preview(shop, now, subscriber)
+    draft = questions.preview(shop, now, subscriber)
     if as_json:
         print_json(
             [{"title": p.paper.title, "url": p.paper.url, "why": reasons.explain(p.reason)} for p in draft.picks]
@@ -41,7 +41,7 @@ def preview(email: str, open_it: bool, as_json: bool) -> None:
     if draft.skip_reason:
         click.echo(f"No edition now: {draft.skip_reason.value} ({draft.considered} new papers).")
         return
-    path = pipeline.write_preview(shop, now, subscriber, draft)
+    path = questions.write_preview(shop, now, subscriber, draft)
     print_table(("", "paper"), [(rank, pick.paper.title) for rank, pick in enumerate(draft.picks, 1)])
     click.echo(f"The mail: {path}")
     if open_it:
@@ -59,13 +59,13 @@ def papers() -> None:
 @JSON
 def search(text: str, count: int, as_json: bool) -> None:
     """The papers that lie closest to TEXT, by the ranker that editions use."""
-    from digest import pipeline
+    from digest import pipeline, questions
     from digest.clock import utc_now
 
     shop = open_shop()
     with progress_bars() as progress:
         pipeline.prepare(shop, utc_now(), progress)
-    _show(pipeline.search(shop, text, utc_now(), count), as_json)
+    _show(questions.search(shop, text, utc_now(), count), as_json)
 
 
 @papers.command()
@@ -74,13 +74,13 @@ def search(text: str, count: int, as_json: bool) -> None:
 @JSON
 def similar(paper_id: str, count: int, as_json: bool) -> None:
     """The papers that lie closest to the paper ID (an arXiv id, a DOI, a link, or our number as “#12”)."""
-    from digest import pipeline
+    from digest import pipeline, questions
     from digest.clock import utc_now
 
     shop = open_shop()
     with progress_bars() as progress:
         pipeline.prepare(shop, utc_now(), progress)
-    _show(pipeline.similar(shop, paper_id, utc_now(), count), as_json)
+    _show(questions.similar(shop, paper_id, utc_now(), count), as_json)
 
 
 def _show(hits: list[Hit], as_json: bool) -> None:

@@ -87,7 +87,7 @@ def show_subscriber(email: str, as_json: bool) -> None:
 @YES
 def remove_subscriber(email: str, yes: bool) -> None:
     """Erase a subscriber and everything that names them."""
-    from digest import pipeline
+    from digest import questions
     from digest.subscribers import optin, privacy
 
     shop = open_shop()
@@ -97,7 +97,7 @@ def remove_subscriber(email: str, yes: bool) -> None:
         click.confirm(f"Erase {found.email} with all profiles, editions and votes?", abort=True)
     with shop.database.session() as session:
         privacy.erase(session, found)
-    pipeline.forget_preview(shop, found.id)
+    questions.forget_preview(shop, found.id)
     click.echo(f"{found.email} is erased.")
 
 

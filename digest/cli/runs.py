@@ -56,12 +56,12 @@ def _subscriber_id(shop: Workshop, email: str | None) -> int | None:
 
 
 def _show_drafts(shop: Workshop, now: datetime, only: int | None, as_json: bool) -> None:
-    from digest import pipeline
+    from digest import pipeline, questions
     from digest.ranking import reasons
 
     with progress_bars() as progress:
         pipeline.prepare(shop, now, progress)
-    drafts = [(subscriber, pipeline.preview(shop, now, subscriber)) for subscriber in pipeline.due(shop, now, only)]
+    drafts = [(subscriber, questions.preview(shop, now, subscriber)) for subscriber in questions.due(shop, now, only)]
     if as_json:
         rows = [(who.email, rank, pick) for who, draft in drafts for rank, pick in enumerate(draft.picks, 1)]
         print_json(
@@ -105,10 +105,10 @@ def _counted(count: int, name: str) -> str:
 
 def judge(shop: Workshop, now: datetime, reports: list[StageReport]) -> None:
     """Exit 2 when a stage was stopped, 1 when single items failed; say so for sources that could not be read."""
-    from digest import pipeline
+    from digest import questions
     from digest.errors import TransientError
 
-    for source, why in pipeline.source_failures(shop, now).items():
+    for source, why in questions.source_failures(shop, now).items():
         warn(f"the source {source} could not be read: {why} Its papers come with the next run.")
     stopped: dict[str, list[str]] = {}
     for report in reports:

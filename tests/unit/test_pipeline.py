@@ -1,85 +1,28 @@
 """A run from end to end, and what happens to the rest of it when a part fails."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
-from pathlib import Path
 
 import pytest
-from factories import TOPICS, make_paper, make_profile, make_record, make_subscriber
-from sqlmodel import SQLModel, select
+from factories import make_paper, make_record
+from scenes import ListSource, add_reader, bring, everything, rows, sent
+from sqlmodel import select
 
-from digest import pipeline
+from digest import pipeline, questions
 from digest.embeddings.encoder import LEXICAL, HashingEncoder
-from digest.errors import ConfigurationError, InvalidRequest, PermanentError, TransientError, Unreachable
-from digest.mail.transports import Envelope, MemoryTransport
+from digest.errors import ConfigurationError, PermanentError, TransientError, Unreachable
 from digest.papers import trending
 from digest.pipeline import Stage
 from digest.settings import Settings
-from digest.sources.base import PaperRecord, Refusal, SignalRecord
-from digest.tables import Edition, EditionItem, OutboxMessage, Paper, Run, SkipReason, Subscriber
+from digest.sources.base import Refusal
+from digest.tables import Edition, EditionItem, OutboxMessage, Paper, Run, SkipReason
 from digest.workshop import Workshop
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NAMES = ["ingest", "trend", "embed_papers", "embed_profiles", "background", "rank", "compose", "deliver"]
-
-
-class ListSource:
-    """Delivers what a test gives it, and then fails if told so; remembers what it was asked."""
-
-    def __init__(
-        self, records: Sequence[PaperRecord | Refusal] = (), error: Exception | None = None, name: str = "lists"
-    ) -> None:
-        self.records, self.error, self.name = records, error, name
-        self.asked: list[tuple[datetime, datetime]] = []
-
-    def fetch(self, since: datetime, until: datetime) -> Iterator[PaperRecord | Refusal]:
-        self.asked.append((since, until))
-        yield from self.records
-        if self.error is not None:
-            raise self.error
-
-
-def bring(shop: Workshop, now: datetime, error: Exception | None = None) -> ListSource:
-    """A source of six new papers on each topic; those on galaxies have many votes."""
-    votes = (SignalRecord("votes", now - HOUR, 200),)
-    source = ListSource(
-        [
-            make_record(topic, announced_at=now - 30 * HOUR, signals=votes if topic == "galaxy" else ())
-            for topic in TOPICS
-            for _ in range(6)
-        ],
-        error,
-    )
-    shop.sources = [source]
-    return source
-
-
-def add_reader(shop: Workshop, now: datetime, *topics: str) -> Subscriber:
-    with shop.database.session() as session:
-        subscriber = make_subscriber(session, now)
-        for topic in topics:
-            make_profile(session, subscriber, topic)
-    return subscriber
-
-
-def sent(shop: Workshop) -> list[Envelope]:
-    assert isinstance(shop.transport, MemoryTransport)
-    return shop.transport.sent
-
-
-def rows(shop: Workshop, table: type[SQLModel]) -> list[dict[str, object]]:
-    with shop.database.session(write=False) as session:
-        return [row.model_dump() for row in session.exec(select(table))]
-
-
-def everything(shop: Workshop) -> list[str]:
-    """The whole content of the database, but the records of runs."""
-    with shop.database.session(write=False) as session:
-        tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "run"]
-        return [f"{table.name} {row!r}" for table in tables for row in session.connection().execute(table.select())]
 
 
 def test_a_run_takes_papers_to_the_mail_through_all_stages(shop: Workshop, now: datetime) -> None:
@@ -163,8 +106,8 @@ def test_only_limits_editions_and_mail_to_one_subscriber(shop: Workshop, now: da
     readers = [add_reader(shop, now, "mamba") for _ in range(3)]
     pipeline.run(shop, now, only=readers[1].id)
     assert [envelope.recipient for envelope in sent(shop)] == [readers[1].email]
-    assert [reader.id for reader in pipeline.due(shop, now)] == [readers[0].id, readers[2].id]
-    assert pipeline.due(shop, now, only=readers[1].id) == []
+    assert [reader.id for reader in questions.due(shop, now)] == [readers[0].id, readers[2].id]
+    assert questions.due(shop, now, only=readers[1].id) == []
     assert len(rows(shop, OutboxMessage)) == 1
 
 
@@ -334,7 +277,7 @@ def test_a_source_that_failed_is_on_record_and_the_reader_is_told(
     assert ingested == {"lists": False, "quiet": True}
     (edition,) = rows(shop, Edition)
     assert (edition["skip_reason"], edition["failed_sources"]) == (SkipReason.SOURCE_FAILED, ["lists"])
-    assert list(pipeline.source_failures(shop, now)) == ["lists"]
+    assert list(questions.source_failures(shop, now)) == ["lists"]
 
 
 def test_what_a_source_delivered_before_it_failed_is_kept_and_it_is_asked_again(
@@ -345,7 +288,7 @@ def test_what_a_source_delivered_before_it_failed_is_kept_and_it_is_asked_again(
     shop.sources = [source]
     report = pipeline.run(shop, now, upto="ingest")[0]
     assert (report.counts["new"], report.counts["failed_sources"], len(rows(shop, Paper))) == (4, 1, 4)
-    assert pipeline.source_failures(shop, now) == {"lists": "cut"}
+    assert questions.source_failures(shop, now) == {"lists": "cut"}
     source.error = None
     pipeline.run(shop, now + timedelta(minutes=1), upto="ingest")
     assert len(rows(shop, Paper)) == 5
@@ -375,43 +318,3 @@ def test_preparing_sends_nothing_and_says_when_it_cannot(
     monkeypatch.setattr(trending, "plan", fail)
     with pytest.raises(TransientError, match="no trends today"):
         pipeline.prepare(shop, now)
-
-
-def test_a_preview_is_what_the_run_then_sends_and_writes_nothing_to_the_database(
-    shop: Workshop, now: datetime, tmp_path: Path
-) -> None:
-    bring(shop, now)
-    reader = add_reader(shop, now, "mamba", "robot")
-    pipeline.run(shop, now, upto="background")
-    before = everything(shop)
-    draft = pipeline.preview(shop, now, reader)
-    path = pipeline.write_preview(shop, now, reader, draft)
-    assert everything(shop) == before
-    assert path == tmp_path / "preview" / f"{reader.id}.html"
-    pipeline.run(shop, now)
-    stored = [(item["rank"], item["paper_id"], item["reason"]) for item in rows(shop, EditionItem)]
-    assert stored == [(rank, pick.paper.id, pick.reason) for rank, pick in enumerate(draft.picks, 1)]
-    html = message_from_bytes(sent(shop)[0].content, policy=default).get_body(("html",)).get_content()
-    for pick in draft.picks:
-        assert pick.paper.title in path.read_text(encoding="utf-8")
-        assert pick.paper.title in html
-
-
-def test_a_text_and_a_paper_find_what_is_like_them(shop: Workshop, now: datetime) -> None:
-    bring(shop, now)
-    pipeline.run(shop, now, upto="background")
-    hits = pipeline.search(shop, TOPICS["robot"], now, 6)
-    assert {hit.paper.title.split()[0] for hit in hits} == {"Robot"}
-    name = hits[0].paper.url.rpartition("/")[2]
-    like_it = pipeline.similar(shop, name, now, 5)
-    assert {hit.paper.id for hit in like_it} == {hit.paper.id for hit in hits[1:]}
-
-
-def test_a_search_says_what_it_needs(shop: Workshop, now: datetime) -> None:
-    for ask, words in (
-        (lambda: pipeline.search(shop, " ", now, 3), "Say what to look for"),
-        (lambda: pipeline.search(shop, "mamba", now, 3), "There are no papers yet"),
-        (lambda: pipeline.similar(shop, "2605.99999", now, 3), "No stored paper"),
-    ):
-        with pytest.raises(InvalidRequest, match=words):
-            ask()

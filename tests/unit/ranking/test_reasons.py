@@ -10,7 +10,7 @@ import pytest
 from factories import TOPICS, like, make_paper, make_profile, make_subscriber
 from scipy import sparse
 
-from digest import pipeline
+from digest import pipeline, questions
 from digest.embeddings import lexical
 from digest.embeddings.background import Crowd
 from digest.embeddings.encoder import LEXICAL, HashingEncoder
@@ -175,7 +175,7 @@ def test_a_single_sentence_is_not_highlighted(shop: Workshop, now: datetime) -> 
         subscriber = make_subscriber(session, now)
         make_profile(session, subscriber)
     pipeline.prepare(shop, now)
-    (pick, *_) = pipeline.preview(shop, now, subscriber).picks
+    (pick, *_) = questions.preview(shop, now, subscriber).picks
     assert pick.highlight == ""
 
 
