@@ -65,7 +65,7 @@ def parse_moment(text: str, now: datetime) -> datetime:
         moment = datetime.fromisoformat(text)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidRequest(f"“{text}” is no moment: write it as 2026-04-24 or 2026-04-24T07:00+02:00.") from error
+        raise InvalidRequest(f"“{text}” is not a moment: write it as 2026-04-24 or 2026-04-24T07:00+02:00.") from error
     if moment.year < FIRST_YEAR:
         raise InvalidRequest(f"{text} lies before there were papers to send: use a moment from {FIRST_YEAR} on.")
     if moment > now:

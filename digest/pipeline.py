@@ -191,7 +191,7 @@ def ingest_source(shop: Workshop, source: Source, now: datetime) -> IngestReport
     except (TransientError, PermanentError) as error:
         report.error = str(error)
         report.counts["failed_sources"] += 1
-        get_logger().error("source_failed", source=source.name, why=str(error))
+        get_logger().info("source_failed", source=source.name, why=str(error))
     except DigestError:  # the request was wrong, and nothing was asked
         raise
     except Exception as error:

@@ -1,19 +1,22 @@
 """What a face may ask without starting a run: who is due, what an edition would hold, which papers are near."""
 
+import glob
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from digest.composing import editions as sheets
 from digest.errors import InvalidRequest
+from digest.mail.transports import file_stem
 from digest.papers.lookup import find_paper
 from digest.ranking import drafts, editions
 from digest.ranking import search as ranked_search
 from digest.ranking.drafts import Draft
 from digest.ranking.search import Hit
-from digest.tables import Profile, Run, Subscriber
+from digest.tables import Paper, Profile, Run, Subscriber
 from digest.workshop import Workshop
 
 
@@ -24,12 +27,29 @@ def source_failures(shop: Workshop, now: datetime) -> dict[str, str]:
         return {row.source: row.report["error"] for row in session.exec(query)}
 
 
+def failing_sources(shop: Workshop, now: datetime) -> dict[str, str]:
+    """The sources of the settings whose latest try of the last two days failed, each with the reason."""
+    with shop.database.session(write=False) as session:
+        failed = editions.failed_sources(session, now)
+        query = select(Run).where(Run.stage == "ingest", col(Run.source).in_(failed)).order_by(col(Run.id))
+        return {row.source: row.report["error"] for row in session.exec(query) if not row.ok}
+
+
 def preview(shop: Workshop, now: datetime, subscriber: Subscriber) -> Draft:
     """What the subscriber's next edition would hold if it went out now; writes nothing."""
     with shop.database.session(write=False) as session:
         since = drafts.window_start(subscriber, now, shop.window)
         library = shop.library(session, since, now)
         return drafts.draft(session, library, [subscriber], now, shop.window)[subscriber.id]
+
+
+def newest_paper(shop: Workshop) -> str:
+    """How new the newest stored paper is, in words."""
+    with shop.database.session(write=False) as session:
+        newest = session.exec(select(func.max(Paper.announced_at))).one()
+    if newest is None:
+        return "There are no papers yet: `digest run` brings some."
+    return f"The newest stored paper was announced on {newest:%Y-%m-%d}."
 
 
 def write_preview(shop: Workshop, now: datetime, subscriber: Subscriber, draft: Draft) -> Path:
@@ -46,9 +66,11 @@ def write_preview(shop: Workshop, now: datetime, subscriber: Subscriber, draft: 
     return path
 
 
-def forget_preview(shop: Workshop, subscriber_id: int) -> None:
-    """Remove the file that a preview left."""
-    _preview_path(shop, subscriber_id).unlink(missing_ok=True)
+def forget_files(shop: Workshop, subscriber: Subscriber) -> None:
+    """Remove what a preview and the folder transport left of a person."""
+    _preview_path(shop, subscriber.id).unlink(missing_ok=True)
+    for path in shop.settings.outbox_dir.glob(f"*-{glob.escape(file_stem(subscriber.email))}.*"):
+        path.unlink(missing_ok=True)
 
 
 def _preview_path(shop: Workshop, subscriber_id: int) -> Path:

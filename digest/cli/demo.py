@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,7 @@ def _people() -> dict[Newcomer, list[Interest]]:
             Interest(
                 "Markets and mechanisms",
                 "Game theory and mechanism design: auctions, matching markets, voting and fair division.",
+                balance=0.15,
             ),
         ],
         Newcomer("grace@example.org", "Grace", "Asia/Tokyo", 9, active=True): [
@@ -113,9 +115,11 @@ def _say_what_is_next(shop: Workshop, sent: int) -> None:
     click.echo("\nThe mail lies in")
     for page in pages:
         click.echo(f"  {page}")
+    program = f"DIGEST_DATA_DIR={shop.data_dir} {sys.argv[0]}"
     click.echo(
         "\nNext:  open one of these pages in a browser, or its .eml in a mail program"
-        f'\n       DIGEST_DATA_DIR={shop.data_dir} digest papers search "speculative decoding"'
-        f"\n       DIGEST_DATA_DIR={shop.data_dir} digest subscribers list"
-        "\n       digest doctor, and the README's sixty-second tour, for a service of your own"
+        f'\n       {program} papers search "speculative decoding"'
+        f"\n       {program} subscribers list"
+        "\n       the README's sixty-second tour, for a service of your own"
+        "\nThe pages behind the links under each paper are not built yet; those to the papers work."
     )

@@ -56,7 +56,13 @@ def examine() -> Iterator[Finding]:
         yield Finding("settings", FAIL, str(error), "change the variable that the line names")
         return
     yield from _check_settings(settings)
-    checks: list[Callable[[Settings], Finding]] = [_check_database, _check_encoder, _check_faiss, _check_transport]
+    checks: list[Callable[[Settings], Finding]] = [
+        _check_database,
+        _check_encoder,
+        _check_faiss,
+        _check_transport,
+        _check_sources,
+    ]
     for check in checks:
         try:
             yield check(settings)
@@ -69,7 +75,7 @@ def _check_settings(settings: Settings) -> Iterator[Finding]:
 
     yield Finding("settings", OK, f"data folder {settings.data_dir}")
     for name in unknown_names():
-        yield Finding("settings", WARN, f"{name} is no setting", "remove it, or see the README's table for its name")
+        yield Finding("settings", WARN, f"{name} is not a setting", "remove it, or see the README's table for its name")
     if settings.transport == "smtp" and not settings.postal_address:
         yield Finding("settings", WARN, "no postal address", "set DIGEST_POSTAL_ADDRESS: many countries require one")
     if not settings.contact and {"arxiv", "huggingface"} & set(settings.sources):
@@ -116,3 +122,21 @@ def _check_transport(settings: Settings) -> Finding:
     sender = shop.sender.address  # raises when DIGEST_MAIL_FROM is no sender
     with shop.transport as transport:
         return Finding("transport", OK, f"{transport.check()}, from {sender.addr_spec}")
+
+
+def _check_sources(settings: Settings) -> Finding:
+    from digest import questions
+    from digest.clock import utc_now
+    from digest.workshop import Workshop
+
+    shop = Workshop(settings)
+    names = ", ".join(source.name for source in shop.sources) or "none"  # raises when one is unknown
+    if shop.database.revision() != shop.database.newest_revision():
+        return Finding("sources", OK, f"{names}; not asked yet")
+    failures = questions.failing_sources(shop, utc_now())
+    if failures:
+        told = " ".join(f"{name}: {why}" for name, why in failures.items())
+        return Finding(
+            "sources", WARN, f"the last try failed. {told}", "digest run asks again; see if the machine is online"
+        )
+    return Finding("sources", OK, names)

@@ -39,10 +39,14 @@ def preview(email: str, open_it: bool, as_json: bool) -> None:
         )
         return
     if draft.skip_reason:
-        click.echo(f"No edition now: {draft.skip_reason.value} ({draft.considered} new papers).")
+        reason = draft.skip_reason.value.replace("_", " ")
+        click.echo(f"No edition now: {reason} ({draft.considered} new papers). {questions.newest_paper(shop)}")
         return
     path = questions.write_preview(shop, now, subscriber, draft)
-    print_table(("", "paper"), [(rank, pick.paper.title) for rank, pick in enumerate(draft.picks, 1)])
+    print_table(
+        ("", "paper"),
+        [(rank, f"{p.paper.title}\n{reasons.explain(p.reason)}") for rank, p in enumerate(draft.picks, 1)],
+    )
     click.echo(f"The mail: {path}")
     if open_it:
         click.launch(str(path))
@@ -50,7 +54,7 @@ def preview(email: str, open_it: bool, as_json: bool) -> None:
 
 @click.group(cls=Group)
 def papers() -> None:
-    """Search the stored papers."""
+    """Search the stored papers, and find those like one of them."""
 
 
 @papers.command()
@@ -92,5 +96,5 @@ def _show(hits: list[Hit], as_json: bool) -> None:
             ]
         )
         return
-    rows = [(f"#{hit.paper.id}", f"{hit.relevance:.1f}", hit.paper.title) for hit in hits]
+    rows = [(f"#{hit.paper.id}", f"{hit.relevance:.1f}", f"{hit.paper.title}\n{hit.paper.url}".strip()) for hit in hits]
     print_table(("", "relevance", "title"), rows, "No papers found.")

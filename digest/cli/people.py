@@ -28,7 +28,7 @@ def subscribers() -> None:
 @click.option("--hour", default=7, show_default=True, help="Hour of the edition in that zone, 0 to 23.")
 @click.option("--papers", type=int, help="Papers in an edition. Default: DIGEST_PAPERS_PER_EDITION.")
 @click.option("--active", is_flag=True, help="Mail at once: this person has asked for it. Otherwise they are pending.")
-def add_subscriber(email: str, papers: int | None, **fields: Any) -> None:
+def add_subscriber(email: str, papers: int | None, active: bool, **fields: Any) -> None:
     """Add a subscriber.
 
     Example: digest subscribers add ada@example.org --name "Ada" --zone Europe/Paris --hour 7 --active
@@ -38,10 +38,25 @@ def add_subscriber(email: str, papers: int | None, **fields: Any) -> None:
 
     shop = open_shop()
     count = shop.settings.papers_per_edition if papers is None else papers
-    newcomer = optin.Newcomer(email, papers=count, **fields)
+    newcomer = optin.Newcomer(email, papers=count, active=active, **fields)
     with shop.database.session() as session:
         added = optin.add(session, newcomer, utc_now())
     click.echo(f"{added.email} is {added.status.value}. Next: digest profiles add {added.email} --text “…”")
+    if not active:
+        click.echo(f"No mail goes out before: digest subscribers activate {added.email}")
+
+
+@subscribers.command("activate")
+@click.argument("email")
+def activate_subscriber(email: str) -> None:
+    """Let mail go out to a pending subscriber, who has asked for it."""
+    from digest.clock import utc_now
+    from digest.subscribers import optin
+
+    with open_shop().database.session() as session:
+        found = optin.find(session, email)
+        optin.activate(found, utc_now())
+    click.echo(f"{found.email} is {found.status.value}.")
 
 
 @subscribers.command("list")
@@ -77,9 +92,9 @@ def show_subscriber(email: str, as_json: bool) -> None:
         return
     for name, value in row.items():
         if name != "profiles":
-            click.echo(f"{name.replace('_', ' '):<16} {value}")
+            click.echo(f"{name.replace('_', ' '):<20} {value}")
     for interest in row["profiles"]:
-        click.echo(f"{'interest':<16} {interest['name']}: {interest['text']}")
+        click.echo(f"{'interest':<20} {interest['name']}: {interest['text']}")
 
 
 @subscribers.command("remove")
@@ -97,7 +112,7 @@ def remove_subscriber(email: str, yes: bool) -> None:
         click.confirm(f"Erase {found.email} with all profiles, editions and votes?", abort=True)
     with shop.database.session() as session:
         privacy.erase(session, found)
-    questions.forget_preview(shop, found.id)
+    questions.forget_files(shop, found)
     click.echo(f"{found.email} is erased.")
 
 
@@ -110,9 +125,11 @@ def profiles() -> None:
 @click.argument("email")
 @click.option("--name", help="Name of the interest. Default: the first words of its text.")
 @click.option("--text", default="", help="What to look for, in a sentence or more.")
-@click.option("--like", "liked", multiple=True, metavar="ID", help="A paper as an example: arXiv id, DOI or link.")
+@click.option(
+    "--like", "liked", multiple=True, metavar="ID", help="A paper as an example: arXiv id, DOI, link or #number."
+)
 @click.option("--dislike", "disliked", multiple=True, metavar="ID", help="A paper as a counter-example.")
-@click.option("--category", "categories", multiple=True, help="Only papers of this arXiv category.")
+@click.option("--category", "categories", multiple=True, help="Only papers of this arXiv category, or of none.")
 @click.option("--keyword", "keywords", multiple=True, metavar="PHRASE", help="Papers with this phrase move up.")
 @click.option("--mute", "muted", multiple=True, metavar="WORD", help="Never a paper with this word or phrase.")
 @click.option("--author", "authors", multiple=True, metavar="NAME", help="Papers by this author move up.")

@@ -74,7 +74,7 @@ def _show_drafts(shop: Workshop, now: datetime, only: int | None, as_json: bool)
         if draft.skip_reason:
             click.echo(f"  no edition: {draft.skip_reason.value}")
         for rank, pick in enumerate(draft.picks, 1):
-            click.echo(f"{rank:>4}  {pick.paper.title}")
+            click.echo(f"{rank:>4}  {pick.paper.title}\n      {reasons.explain(pick.reason)}")
 
 
 def show_reports(reports: list[StageReport], as_json: bool) -> None:
@@ -99,7 +99,11 @@ def _did(report: StageReport) -> str:
 
 
 def _counted(count: int, name: str) -> str:
-    """“1 edition”, “2 editions”."""
+    """“1 edition”, “2 editions”; a reason for having none is said as one."""
+    from digest.tables import SkipReason
+
+    if name.replace(" ", "_") in list(SkipReason):
+        return f"{count} without an edition ({name})"
     return f"{count} {name.removesuffix('s') if count == 1 else name}"
 
 
@@ -109,7 +113,7 @@ def judge(shop: Workshop, now: datetime, reports: list[StageReport]) -> None:
     from digest.errors import TransientError
 
     for source, why in questions.source_failures(shop, now).items():
-        warn(f"the source {source} could not be read: {why} Its papers come with the next run.")
+        warn(f"the source {source} could not be read: {why.rstrip('.')}. Its papers come with the next run.")
     stopped: dict[str, list[str]] = {}
     for report in reports:
         if report.stopped:

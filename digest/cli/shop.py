@@ -20,7 +20,7 @@ def open_shop(**overrides: object) -> Workshop:
     settings = load(**overrides)
     log.configure(settings.log_level, settings.log_format)
     for name in unknown_names():
-        warn(f"{name} is no setting and is ignored: see the table of settings in the README.")
+        warn(f"{name} is not a setting and is ignored: see the table of settings in the README.")
     shop = Workshop(settings)
     if command := click.get_current_context(silent=True):
         command.call_on_close(shop.database.dispose)

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from digest import tokens
 from digest.composing.messages import Message, Sender, make_message_id, render, shorten
 from digest.papers import sentences
+from digest.papers.latex import read_latex
 from digest.ranking import reasons
 from digest.tables import Edition, EditionItem, OutboxMessage, Paper, Profile, Subscriber
 
@@ -155,8 +156,8 @@ def _entry(sheet: Sheet, item: EditionItem, links: _Links) -> Entry:
     trend = item.reason["trend"]
     return Entry(
         rank=item.rank,
-        title=paper.title,
-        url=paper.url or links.similar(paper.id),
+        title=read_latex(paper.title),
+        url=paper.url,
         authors=list_authors(paper),
         origin=_origin(paper),
         excerpt=excerpt(paper.abstract, item.highlight),

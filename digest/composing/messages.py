@@ -49,7 +49,7 @@ class Sender:
         name, address = parseaddr(self.mail_from)
         user, at, domain = address.rpartition("@")
         if not (user and at and domain):
-            raise ConfigurationError(f"DIGEST_MAIL_FROM “{self.mail_from}” is no sender: use “Name <address>”.")
+            raise ConfigurationError(f"DIGEST_MAIL_FROM “{self.mail_from}” is not a sender: use “Name <address>”.")
         return Address(name, user, domain)
 
 

@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, HashingVectorize
 TERMS = 2**20
 REMEMBERED = 8_192  # texts and terms that an edition names again and again
 K1, B = 1.2, 0.75  # BM25's usual constants
+_BRITISH = re.compile(r"(?<=[a-z]{4})is(ation|ing|ed|er|e)$")
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 
 Matrix: TypeAlias = Any  # a scipy.sparse.csr_matrix; scipy carries no types
@@ -34,7 +35,11 @@ def words(text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """`word` without its plural; anything cleverer merges words that differ."""
+    """`word` without its plural, and in one spelling of -ise and -ize; anything cleverer merges words that differ."""
+    return _BRITISH.sub(r"iz\1", _singular(word))
+
+
+def _singular(word: str) -> str:
     if len(word) > 4 and word.endswith("ies"):  # noqa: PLR2004 - "lies" is no plural of "ly"
         return f"{word[:-3]}y"
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "as")):  # noqa: PLR2004 - "gas"

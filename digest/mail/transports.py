@@ -88,7 +88,7 @@ class FolderTransport(_Stateless):
         mail = email.message_from_bytes(envelope.content, policy=default)
         body = mail.get_body(("html", "plain"))
         html = body.get_content() if body is not None else ""
-        stem = re.sub(r"[^A-Za-z0-9@.+_-]", "_", envelope.name)[:LONGEST_STEM]
+        stem = file_stem(envelope.name)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             _write_whole(self.folder / f"{stem}.html", html.encode())
@@ -105,6 +105,11 @@ class FolderTransport(_Stateless):
         except OSError as error:
             raise Unreachable(f"The folder {self.folder} cannot be written: {error.strerror or error}.") from error
         return f"mail is written to {self.folder}"
+
+
+def file_stem(name: str) -> str:
+    """`name` as a file can be called everywhere."""
+    return re.sub(r"[^A-Za-z0-9@.+_-]", "_", name)[:LONGEST_STEM]
 
 
 def _write_whole(path: Path, content: bytes) -> None:

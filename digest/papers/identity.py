@@ -4,13 +4,11 @@ import hashlib
 import re
 import unicodedata
 
-from pylatexenc.latex2text import LatexNodes2Text
-
+from digest.papers.latex import read_latex
 from digest.sources.base import PaperRecord
 
 Identifier = tuple[str, str]
 
-_LATEX = re.compile(r"[\\${}~]")
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
@@ -22,13 +20,8 @@ def identifiers(record: PaperRecord) -> list[Identifier]:
 
 def title_key(title: str, authors: tuple[str, ...]) -> str:
     """A hash of the title and the first author's family name that spelling, case and LaTeX do not change."""
-    folded = f"{_fold(_read_latex(title))}|{_family_name(authors[0]) if authors else ''}"
+    folded = f"{_fold(read_latex(title))}|{_family_name(authors[0]) if authors else ''}"
     return hashlib.blake2b(folded.encode(), digest_size=16).hexdigest()
-
-
-def _read_latex(text: str) -> str:
-    """LaTeX as the characters that it stands for: accents, Greek letters, blanks."""
-    return LatexNodes2Text().latex_to_text(text) if _LATEX.search(text) else text
 
 
 def _family_name(author: str) -> str:

@@ -24,6 +24,7 @@ CLOSE_EXAMPLE = 0.5  # cosine from which an example may be named
 MOST_WORDS = 3
 EXACT = 1e-6  # what floating point takes off a number of tenths
 HALF = 0.5
+FINE = 500  # papers from which a tenth of a percent means something
 RARE = 0.2  # a word that more of the store has says nothing
 COMMON_ENOUGH = 5  # papers that may have it however small the store
 
@@ -128,7 +129,7 @@ def explain(reason: Reason) -> str:
     if reason["kind"] == "trending":
         return "From outside your interests: trending."
     name, share = reason["profile"], reason["closer_than"]
-    closer = f"Closer to “{name}” than {_percent(share)} of {reason['crowd']} recent papers"
+    closer = f"Closer to “{name}” than {_percent(share, reason['crowd'])} of the newest {reason['crowd']} papers"
     parts = [closer if share >= HALF else f"For “{name}”"]
     if reason["authors"]:
         parts.append(f"by {_listed(reason['authors'])}, whom you follow")
@@ -136,19 +137,21 @@ def explain(reason: Reason) -> str:
         parts.append(f"has your keyword {_quoted(reason['keywords'])}")
     if reason["like"]:
         parts.append(f"like your example “{reason['like']}”")
-    if reason["words"]:
-        parts.append(f"shares {_quoted(reason['words'])}")
+    if words := [word for word in reason["words"] if word not in map(str.casefold, reason["keywords"])]:
+        parts.append(f"shares {_quoted(words)}")
     return "; ".join(parts) + "."
 
 
 def explain_trend(trend: dict[str, Any]) -> str:
     """Trend facts in words: counts, and how many times the usual they are."""
     votes, hours = trend["votes"], round(trend["hours"])
-    return f"Trending: {votes} upvotes in {hours} hours, {trend['times']:.1f} times what is usual by then."
+    return f"Trending: {votes} upvotes in its first {hours} hours, {trend['times']:.1f} times what is usual by then."
 
 
-def _percent(share: float) -> str:
+def _percent(share: float, crowd: int) -> str:
     """Rounded down, so that it is never more than the truth: 99.6 % stays, 99.96 % is not made 100 %."""
+    if crowd < FINE:
+        return f"{math.floor(share * 100 + EXACT)} %"
     tenths = math.floor(share * 1000 + EXACT) / 10
     return f"{tenths:.0f} %" if tenths == int(tenths) else f"{tenths} %"
 

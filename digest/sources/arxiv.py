@@ -177,12 +177,12 @@ def _minute(moment: datetime) -> str:
 
 def _check_category(category: str) -> str:
     if not _CATEGORY.fullmatch(category):
-        raise InvalidRequest(f"“{category}” is no arXiv category: write it as cs.CL or hep-th.")
+        raise InvalidRequest(f"“{category}” is not an arXiv category: write it as cs.CL or hep-th.")
     return category
 
 
 def _check_id(text: str) -> str:
     parsed = parse_arxiv_id(text)
     if parsed is None:
-        raise InvalidRequest(f"“{text}” is no arXiv id: write it as 2401.00001 or hep-th/9901001.")
+        raise InvalidRequest(f"“{text}” is not an arXiv id: write it as 2401.00001 or hep-th/9901001.")
     return parsed[0]

@@ -168,9 +168,10 @@ def _read_object(line: str) -> dict[str, object]:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the line is not JSON: {error}") from error
+        why = f"{error.msg} (column {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise InvalidRequest(f"the line is not JSON: {why}") from error
     if not isinstance(fields, dict):
-        raise InvalidRequest("the line is no JSON object")
+        raise InvalidRequest("the line is not a JSON object")
     return fields
 
 
@@ -243,7 +244,7 @@ def _read_published(fields: Mapping[str, object], now: datetime) -> date | None:
     except ValueError:
         day = None
     if day is None:
-        raise InvalidRequest(f"published {value!r:.60} is no date: write YYYY-MM-DD or YYYY")
+        raise InvalidRequest(f"published {value!r:.60} is not a date: write YYYY-MM-DD or YYYY")
     if day > now.astimezone(UTC).date():
         raise InvalidRequest(f"published {day} lies in the future")
     return day
@@ -255,7 +256,7 @@ def _read_moment(value: object, name: str, now: datetime) -> datetime:
         moment = datetime.fromisoformat(str(value).strip())
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidRequest(f"{name} {value!r:.60} is no moment: write 2026-04-24 or 2026-04-24T07:00Z") from error
+        raise InvalidRequest(f"{name} {value!r:.60} is not a moment: write 2026-04-24 or 2026-04-24T07:00Z") from error
     if moment > now:
         raise InvalidRequest(f"{name} {value} lies in the future")
     return moment

@@ -111,7 +111,7 @@ class PoliteClient:
             retry=retry_if_exception_type(_AttemptError),
             stop=self._is_last,
             wait=self._pause,
-            before_sleep=lambda state: get_logger().warning("request_retried", host=url.host, why=str(_failure(state))),
+            before_sleep=lambda state: get_logger().info("request_retried", host=url.host, why=str(_failure(state))),
             reraise=True,
         )
         try:

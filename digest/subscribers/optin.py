@@ -36,7 +36,7 @@ def parse_address(text: str) -> str:
             text.strip(), check_deliverability=False, globally_deliverable=False, allow_smtputf8=False
         )
     except EmailNotValidError as error:
-        raise InvalidRequest(f"“{text}” is no mail address: {error}") from error
+        raise InvalidRequest(f"“{text}” is not a mail address: {error}") from error
     return (checked.ascii_email or checked.normalized).lower()
 
 
@@ -65,12 +65,18 @@ def add(session: Session, newcomer: Newcomer, now: datetime) -> Subscriber:
     return subscriber
 
 
+def activate(subscriber: Subscriber, now: datetime) -> None:
+    """Let mail go out to somebody who has asked for it; the first edition comes with the next run."""
+    subscriber.status = SubscriberStatus.ACTIVE
+    subscriber.next_edition_at = subscriber.next_edition_at or now
+
+
 def _check(newcomer: Newcomer) -> None:
     parse_zone(newcomer.zone)
     if not newcomer.name.isprintable() or len(newcomer.name) > LONGEST_NAME:
         raise InvalidRequest(f"A name is one line of at most {LONGEST_NAME} printable characters.")
     if not 0 <= newcomer.hour <= 23:  # noqa: PLR2004 - hours of a day
-        raise InvalidRequest(f"{newcomer.hour} is no hour: use 0 to 23.")
+        raise InvalidRequest(f"{newcomer.hour} is not an hour: use 0 to 23.")
     if not newcomer.weekdays or not set(newcomer.weekdays) <= set(EVERY_DAY):
         raise InvalidRequest("Choose at least one weekday, 0 (Monday) to 6 (Sunday).")
     if not 1 <= newcomer.papers <= MOST_PAPERS:

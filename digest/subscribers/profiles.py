@@ -82,7 +82,7 @@ def _phrases(given: tuple[str, ...]) -> list[str]:
     phrases = [" ".join(phrase.split()) for phrase in given]
     for phrase in phrases:
         if not SHORTEST_PHRASE <= len(phrase) <= LONGEST_PHRASE or not any(c.isalnum() for c in phrase):
-            raise InvalidRequest(f"“{phrase}” is no phrase: use {SHORTEST_PHRASE} to {LONGEST_PHRASE} characters.")
+            raise InvalidRequest(f"“{phrase}” is not a phrase: use {SHORTEST_PHRASE} to {LONGEST_PHRASE} characters.")
     if len(phrases) > MOST_PHRASES:
         raise InvalidRequest(f"{len(phrases)} phrases are too many: {MOST_PHRASES} is the most.")
     return phrases

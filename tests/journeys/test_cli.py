@@ -301,17 +301,17 @@ def test_an_empty_listing_is_an_empty_list_and_says_so_to_a_person(
 
 
 BAD = [
-    (["subscribers", "add", "nobody"], "“nobody” is no mail address"),
-    (["subscribers", "add", ""], "“” is no mail address"),
-    (["subscribers", "add", "a@"], "is no mail address"),
-    (["subscribers", "add", "a@b.org, c@d.org"], "is no mail address"),
+    (["subscribers", "add", "nobody"], "“nobody” is not a mail address"),
+    (["subscribers", "add", ""], "“” is not a mail address"),
+    (["subscribers", "add", "a@"], "is not a mail address"),
+    (["subscribers", "add", "a@b.org, c@d.org"], "is not a mail address"),
     (["subscribers", "add", ADA.upper()], f"{ADA} is subscribed already"),
     (["subscribers", "add", EMMY, "--zone", "Mars/Phobos"], "no time zone “Mars/Phobos”"),
     (["subscribers", "add", EMMY, "--zone", ""], "no time zone “”"),
     (["subscribers", "add", EMMY, "--zone", "../../etc/passwd"], "no time zone"),
     (["subscribers", "add", EMMY, "--zone", "Europe"], "no time zone “Europe”"),
-    (["subscribers", "add", EMMY, "--hour", "24"], "24 is no hour"),
-    (["subscribers", "add", EMMY, "--hour", "-1"], "-1 is no hour"),
+    (["subscribers", "add", EMMY, "--hour", "24"], "24 is not an hour"),
+    (["subscribers", "add", EMMY, "--hour", "-1"], "-1 is not an hour"),
     (["subscribers", "add", EMMY, "--papers", "0"], "0 papers are not possible"),
     (["subscribers", "add", EMMY, "--papers", "51"], "51 papers are not possible"),
     (["subscribers", "add", EMMY, "--name", "a\nBcc: x@y.org"], "A name is one line"),
@@ -330,8 +330,8 @@ BAD = [
     (["profiles", "add", ADA, "--text", "x", "--balance", "nan"], "balance of trending papers"),
     (["profiles", "add", ADA, "--text", "x", "--weight", "0"], "weight of an interest"),
     (["profiles", "add", ADA, "--text", "x", "--weight", "inf"], "weight of an interest"),
-    (["profiles", "add", ADA, "--text", "x", "--keyword", "…"], "“…” is no phrase"),
-    (["profiles", "add", ADA, "--text", "x", "--mute", ""], "“” is no phrase"),
+    (["profiles", "add", ADA, "--text", "x", "--keyword", "…"], "“…” is not a phrase"),
+    (["profiles", "add", ADA, "--text", "x", "--mute", ""], "“” is not a phrase"),
     (["profiles", "show", ADA, "Robots"], "has no interest “Robots”; there are: “Mamba”"),
     (["profiles", "remove", ADA, "Robots", "--yes"], "has no interest “Robots”"),
     (["papers", "search", " "], "Say what to look for"),
@@ -339,13 +339,13 @@ BAD = [
     (["papers", "similar", "#999"], "No stored paper is called “#999”"),
     (["papers", "similar", "#x"], "No stored paper is called “#x”"),
     (["preview", EMMY], f"no subscriber {EMMY}"),
-    (["run", "--at", "nonsense"], "“nonsense” is no moment"),
-    (["run", "--at", "2026-02-30"], "“2026-02-30” is no moment"),
+    (["run", "--at", "nonsense"], "“nonsense” is not a moment"),
+    (["run", "--at", "2026-02-30"], "“2026-02-30” is not a moment"),
     (["run", "--at", "2999-01-01"], "2999-01-01 lies in the future"),
     (["run", "--dry-run", "--at", "2999-01-01T07:00+02:00"], "lies in the future"),
     (["run", "--only", EMMY], f"no subscriber {EMMY}"),
-    (["run", "--only", "nobody"], "“nobody” is no mail address"),
-    (["send-test", "nobody"], "“nobody” is no mail address"),
+    (["run", "--only", "nobody"], "“nobody” is not a mail address"),
+    (["send-test", "nobody"], "“nobody” is not a mail address"),
     (["ingest", "files", "missing.jsonl"], "there is no such file"),
     (["ingest", "files", "."], "is a folder"),
     (["ingest", "files", "digest.sqlite3"], "its name must end in"),
@@ -399,7 +399,7 @@ def test_a_bad_line_is_named_with_its_file_and_the_others_are_loaded(shell: Shel
     lines = result.stderr.splitlines()
     assert [line.split(": ")[1] for line in lines] == [f"{path}:{number}" for number in range(26, 31)]
     for line, why in zip(
-        lines, ("not JSON", "no abstract", "no title", "no JSON object", "must be a text"), strict=True
+        lines, ("not JSON", "no abstract", "no title", "not a JSON object", "must be a text"), strict=True
     ):
         assert why in line
     assert len(shell.rows("paper")["paper"]) == 25
@@ -461,7 +461,7 @@ def test_a_name_that_is_no_setting_is_warned_about_and_the_command_goes_on(
     monkeypatch.setenv("DIGEST_SMPT_HOST", "localhost")
     result = shell("subscribers", "list")
     assert ADA in result.stdout
-    assert result.stderr.startswith("digest: DIGEST_SMPT_HOST is no setting")
+    assert result.stderr.startswith("digest: DIGEST_SMPT_HOST is not a setting")
 
 
 def spoken(result: Result) -> list[str]:
@@ -529,7 +529,7 @@ def test_a_source_that_fails_is_told_and_the_mail_goes_out(failing: Shell) -> No
 def test_a_sender_that_is_no_address_stops_the_run_and_is_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGEST_MAIL_FROM", "nobody")
     (line,) = spoken(shell("run", status=2))
-    assert "DIGEST_MAIL_FROM “nobody” is no sender" in line
+    assert "DIGEST_MAIL_FROM “nobody” is not a sender" in line
     monkeypatch.delenv("DIGEST_MAIL_FROM")
     shell("run")
     assert shell.mail() == [ADA]
@@ -537,7 +537,7 @@ def test_a_sender_that_is_no_address_stops_the_run_and_is_named(shell: Shell, mo
 
 def test_a_test_message_from_no_address_is_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGEST_MAIL_FROM", "nobody")
-    assert "DIGEST_MAIL_FROM “nobody” is no sender" in shell.complaint("send-test", ADA)
+    assert "DIGEST_MAIL_FROM “nobody” is not a sender" in shell.complaint("send-test", ADA)
     assert shell.mail() == []
 
 
@@ -558,6 +558,7 @@ def test_doctor_finds_nothing_amiss(shell: Shell) -> None:
         "encoder": "warn",  # the stand-in
         "faiss": "ok",
         "transport": "ok",
+        "sources": "ok",
     }
 
 
@@ -597,7 +598,7 @@ def test_doctor_finds_a_newer_database_and_an_outbox_that_cannot_be_written(shel
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"SMPT_HOST": "localhost"}, "DIGEST_SMPT_HOST is no setting"),
+        ({"SMPT_HOST": "localhost"}, "DIGEST_SMPT_HOST is not a setting"),
         ({"ENCODER": "none"}, "ranked by words alone"),
         ({"SOURCES": "arxiv"}, "set DIGEST_CONTACT"),
     ],

@@ -11,6 +11,7 @@ from scenes import add_reader, bring, everything, rows, sent
 
 from digest import pipeline, questions
 from digest.errors import InvalidRequest
+from digest.mail.transports import FolderTransport
 from digest.tables import EditionItem
 from digest.workshop import Workshop
 
@@ -53,3 +54,24 @@ def test_a_search_says_what_it_needs(shop: Workshop, now: datetime) -> None:
     ):
         with pytest.raises(InvalidRequest, match=words):
             ask()
+
+
+def test_what_lies_in_the_data_folder_of_a_person_is_removed_and_nobody_elses(shop: Workshop, now: datetime) -> None:
+    bring(shop, now)
+    ada, eve = add_reader(shop, now, "mamba"), add_reader(shop, now, "robot")
+    shop.transport = FolderTransport(shop.settings.outbox_dir)
+    pipeline.run(shop, now, upto="background")
+    for reader in (ada, eve):
+        questions.write_preview(shop, now, reader, questions.preview(shop, now, reader))
+    pipeline.run(shop, now)
+    questions.forget_files(shop, ada)
+    left = [path.name for folder in ("outbox", "preview") for path in (shop.data_dir / folder).iterdir()]
+    assert len(left) == 3
+    assert all(eve.email in name or name == f"{eve.id}.html" for name in left)
+
+
+def test_how_new_the_store_is_is_said_in_words(shop: Workshop, now: datetime) -> None:
+    assert questions.newest_paper(shop).startswith("There are no papers yet")
+    bring(shop, now)
+    pipeline.run(shop, now, upto="ingest")
+    assert questions.newest_paper(shop) == "The newest stored paper was announced on 2026-05-05."

@@ -4,8 +4,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from scenes import ListSource
 
+from digest import pipeline
 from digest.cli.doctor import FAIL, OK, WARN, Finding, examine
+from digest.clock import utc_now
+from digest.errors import TransientError
+from digest.workshop import Workshop
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +57,17 @@ def test_every_failure_or_warning_tells_how_to_mend_it(monkeypatch: pytest.Monke
     amiss = [finding for finding in examine() if finding.state != OK]
     assert {finding.check for finding in amiss} == {"settings", "database", "encoder", "transport"}
     assert all(finding.mend or "DIGEST_" in finding.detail for finding in amiss)
+
+
+def test_a_source_that_failed_lately_is_named_with_the_reason(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.sources = [ListSource(error=TransientError("cut off"))]
+    pipeline.run(shop, utc_now(), upto="ingest")
+    monkeypatch.setenv("DIGEST_DATA_DIR", str(shop.data_dir))
+    found = find("sources")
+    assert (found.state, "lists: cut off" in found.detail, bool(found.mend)) == (WARN, True, True)
+
+
+def test_a_source_that_there_is_not_is_found_before_a_run(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGEST_DATA_DIR", str(shop.data_dir))
+    monkeypatch.setenv("DIGEST_SOURCES", "arxiv,carrier-pigeon")
+    assert find("sources").state == FAIL

@@ -22,7 +22,7 @@ def report(name: str = "rank", **fields: Any) -> StageReport:
     ("fields", "words"),
     [
         ({}, "nothing to do"),
-        ({"counts": {"editions": 2, "no_match": 1, "items": 0}}, "2 editions, 1 no match"),
+        ({"counts": {"editions": 2, "no_match": 1, "items": 0}}, "2 editions, 1 without an edition"),
         ({"failed": 3}, "3 failed"),
         ({"counts": {"sent": 4}, "stopped": "the server is gone"}, "4 sent, stopped"),
     ],

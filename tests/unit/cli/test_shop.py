@@ -35,4 +35,4 @@ def test_an_unknown_name_in_the_env_file_is_warned_about(tmp_path: Path, capsys:
     (tmp_path / ".env").write_text("DIGEST_TRANSPROT=smtp\nOTHER=1\n")
     open_shop().database.dispose()
     (line,) = capsys.readouterr().err.splitlines()
-    assert "DIGEST_TRANSPROT is no setting" in line
+    assert "DIGEST_TRANSPROT is not a setting" in line

@@ -205,7 +205,7 @@ def test_a_message_id_is_the_same_for_the_same_parts_and_unforeseeable() -> None
 
 @pytest.mark.parametrize("wrong", ["", "nobody", "a@", "@papers.example", "a@b@c", "Paper Digest", "<>"])
 def test_a_sender_that_is_no_address_is_named_in_one_line(wrong: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^DIGEST_MAIL_FROM “.*” is no sender: .*\.$"):
+    with pytest.raises(ConfigurationError, match=r"^DIGEST_MAIL_FROM “.*” is not a sender: .*\.$"):
         _ = replace(SENDER, mail_from=wrong).address
 
 

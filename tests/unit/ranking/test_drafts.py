@@ -233,6 +233,8 @@ def test_a_wish_by_name_brings_a_paper_that_likeness_does_not(
 @pytest.mark.usefixtures("crowd")
 def test_several_profiles_share_an_edition_and_a_paper_comes_once(shop: Workshop, now: datetime, fill: Fill) -> None:
     papers = {topic: ids(fill(topic, 12)) for topic in ("mamba", "auction")}
+    for topic in ("protein", "robot", "galaxy"):  # or an interest would be shared by half of the crowd
+        fill(topic, 20)
     both = ids(
         fill("mamba", 1, title="Mamba bids", abstract="State space models with attention. Auctions and markets.")
     )

@@ -266,18 +266,18 @@ def test_what_the_whole_store_shares_is_not_named(phrase: str) -> None:
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({}, "Closer to “SSM” than 99.6 % of 1000 recent papers."),
-        ({"closer_than": 0.9996}, "Closer to “SSM” than 99.9 % of 1000 recent papers."),
-        ({"closer_than": 1.0, "crowd": 40}, "Closer to “SSM” than 100 % of 40 recent papers."),
-        ({"closer_than": 0.97}, "Closer to “SSM” than 97 % of 1000 recent papers."),
+        ({}, "Closer to “SSM” than 99.6 % of the newest 1000 papers."),
+        ({"closer_than": 0.9996}, "Closer to “SSM” than 99.9 % of the newest 1000 papers."),
+        ({"closer_than": 1.0, "crowd": 40}, "Closer to “SSM” than 100 % of the newest 40 papers."),
+        ({"closer_than": 0.97}, "Closer to “SSM” than 97 % of the newest 1000 papers."),
         (
             {"authors": ["Ada", "Bob", "Eve"], "keywords": ["graph"]},
-            "Closer to “SSM” than 99.6 % of 1000 recent papers; by Ada, Bob and Eve, whom you follow; "
+            "Closer to “SSM” than 99.6 % of the newest 1000 papers; by Ada, Bob and Eve, whom you follow; "
             "has your keyword “graph”.",
         ),
         (
             {"like": "Mamba", "words": ["a b", "c"]},
-            "Closer to “SSM” than 99.6 % of 1000 recent papers; like your example “Mamba”; shares “a b” and “c”.",
+            "Closer to “SSM” than 99.6 % of the newest 1000 papers; like your example “Mamba”; shares “a b” and “c”.",
         ),
     ],
 )
@@ -290,7 +290,7 @@ def test_what_comes_from_outside_says_so() -> None:
 
 
 def test_a_trend_is_explained_by_its_counts() -> None:
-    said = "Trending: 90 upvotes in 20 hours, 5.0 times what is usual by then."
+    said = "Trending: 90 upvotes in its first 20 hours, 5.0 times what is usual by then."
     assert reasons.explain_trend(HOT) == said
     assert reasons.explain_trend(HOT | {"hours": 19.6, "comments": 3}) == said
 

@@ -258,7 +258,7 @@ def test_an_id_that_arxiv_does_not_know_is_refused(server: LocalServer, client: 
 
 def test_a_wrong_category_or_id_is_refused_before_anything_is_asked(client: PoliteClient) -> None:
     for category in ("", "cs.CL OR cat:cs.AI", "CS", "cs.CL]"):
-        with pytest.raises(InvalidRequest, match="is no arXiv category"):
+        with pytest.raises(InvalidRequest, match="is not an arXiv category"):
             ArxivSource(client, [category])
-    with pytest.raises(InvalidRequest, match="is no arXiv id"):
+    with pytest.raises(InvalidRequest, match="is not an arXiv id"):
         ArxivSource(client, ids=["2604.1"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from digest.db import Database
 from digest.errors import InvalidRequest
 from digest.mail.suppression import suppress
-from digest.subscribers.optin import MOST_PAPERS, Newcomer, add, find, listing, parse_address
+from digest.subscribers.optin import MOST_PAPERS, Newcomer, activate, add, find, listing, parse_address
 from digest.tables import Subscriber, SubscriberStatus
 
 
@@ -51,7 +51,7 @@ def test_two_domains_stay_two_domains(one: str, other: str) -> None:
     ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(InvalidRequest, match="no mail address"):
+    with pytest.raises(InvalidRequest, match="not a mail address"):
         parse_address(text)
 
 
@@ -153,3 +153,11 @@ def test_subscribers_are_listed_by_address(database: Database, now: datetime) ->
     with database.session() as session:
         added: list[Subscriber] = [add(session, newcomer(email=email), now) for email in emails]
         assert listing(session) == [added[1], added[2], added[0]]
+
+
+def test_somebody_pending_gets_a_first_edition_once_they_are_active(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        newcomer = add(session, Newcomer("ada@example.org"), now)
+        assert (newcomer.status, newcomer.next_edition_at) == (SubscriberStatus.PENDING, None)
+        activate(newcomer, now)
+        assert (newcomer.status, newcomer.next_edition_at) == (SubscriberStatus.ACTIVE, now)
