@@ -40,7 +40,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def no_progress(_stage: str, _done: int, _total: int) -> None:
-    """What `run` tells nobody when nobody wants to know."""
+    """The default `progress`: does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +181,12 @@ def _ingest(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
     return counts
 
 
-def ingest_source(shop: Workshop, source: Source, now: datetime) -> IngestReport:
-    """Ask one source and store what it delivers. A record says what came of it, also when it failed half-way."""
-    row = Run(moment=now, stage="ingest", source=source.name, started_at=utc_now())
+def ingest_source(shop: Workshop, source: Source, now: datetime, stage: str = "ingest") -> IngestReport:
+    """Ask one source and store what it delivers. A record says what came of it, also when it failed half-way.
+
+    What a person loads by hand is recorded under another `stage`: it is no poll, and polls must not go on from there.
+    """
+    row = Run(moment=now, stage=stage, source=source.name, started_at=utc_now())
     report = IngestReport()
     try:
         ingest.store(shop.database, source.fetch(_last_success(shop, source.name, now), now), now, report)

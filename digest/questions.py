@@ -1,4 +1,4 @@
-"""What a face may ask without starting a run: who is due, what an edition would hold, which papers are near."""
+"""What a face does without starting a run: who is due, a preview of an edition, papers that are near."""
 
 import glob
 from datetime import datetime
@@ -20,18 +20,19 @@ from digest.tables import Paper, Profile, Run, Subscriber
 from digest.workshop import Workshop
 
 
-def source_failures(shop: Workshop, now: datetime) -> dict[str, str]:
+def failures_of_run(shop: Workshop, now: datetime) -> dict[str, str]:
     """The sources that could not be read at `now`, each with the reason."""
     query = select(Run).where(Run.stage == "ingest", Run.moment == now, ~col(Run.ok)).order_by(col(Run.id))
     with shop.database.session(write=False) as session:
         return {row.source: row.report["error"] for row in session.exec(query)}
 
 
-def failing_sources(shop: Workshop, now: datetime) -> dict[str, str]:
-    """The sources of the settings whose latest try of the last two days failed, each with the reason."""
+def latest_failures(shop: Workshop, now: datetime) -> dict[str, str]:
+    """The sources whose latest poll of the last two days failed, each with the latest reason."""
     with shop.database.session(write=False) as session:
         failed = editions.failed_sources(session, now)
         query = select(Run).where(Run.stage == "ingest", col(Run.source).in_(failed)).order_by(col(Run.id))
+        query = query.where(Run.moment > now - editions.SOURCE_MEMORY, Run.moment <= now)
         return {row.source: row.report["error"] for row in session.exec(query) if not row.ok}
 
 

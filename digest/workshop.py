@@ -12,6 +12,7 @@ from digest.db import Database
 from digest.embeddings.encoder import LEXICAL, Encoder, make_encoder
 from digest.errors import ConfigurationError
 from digest.mail.transports import FolderTransport, MemoryTransport, Relay, SmtpTransport, Transport
+from digest.papers.categories import parse_category
 from digest.ranking import candidates
 from digest.ranking.candidates import Library
 from digest.settings import Settings
@@ -83,7 +84,7 @@ class Workshop:
 
     def make_source(self, name: str) -> Source:
         makers: dict[str, Callable[[], Source]] = {
-            "arxiv": lambda: ArxivSource(self.client, categories=self.settings.arxiv_categories),
+            "arxiv": lambda: ArxivSource(self.client, [*map(parse_category, self.settings.arxiv_categories)]),
             "huggingface": lambda: HuggingFaceSource(self.client),
             "sample": SampleSource,
         }

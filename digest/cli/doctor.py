@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.output import print_json
+from digest.cli.output import JSON, print_json
 
 if TYPE_CHECKING:
     from digest.settings import Settings
@@ -28,7 +28,7 @@ class Finding:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def doctor(as_json: bool) -> None:
     """Check settings, database, encoder, FAISS and transport. Exit status 1 when something fails."""
     findings = list(examine())
@@ -133,7 +133,7 @@ def _check_sources(settings: Settings) -> Finding:
     names = ", ".join(source.name for source in shop.sources) or "none"  # raises when one is unknown
     if shop.database.revision() != shop.database.newest_revision():
         return Finding("sources", OK, f"{names}; not asked yet")
-    failures = questions.failing_sources(shop, utc_now())
+    failures = questions.latest_failures(shop, utc_now())
     if failures:
         told = " ".join(f"{name}: {why}" for name, why in failures.items())
         return Finding(

@@ -11,6 +11,7 @@ import click
 
 from digest.errors import DigestError
 
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 SLOW = 1.0  # seconds after which a step gets a progress bar
 
 

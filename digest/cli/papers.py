@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.output import Group, print_json, print_table, progress_bars
+from digest.cli.output import JSON, Group, print_json, print_table, progress_bars
 from digest.cli.shop import open_shop
 
 if TYPE_CHECKING:
     from digest.ranking.search import Hit
 
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 COUNT = click.option("--count", default=10, show_default=True, type=click.IntRange(1, 300), help="How many papers.")
 
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from digest.cli.output import Group, print_json, print_table
+from digest.cli.output import JSON, Group, print_json, print_table
 from digest.cli.shop import open_shop
 
 if TYPE_CHECKING:
     from digest.tables import Profile, Subscriber
 
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 

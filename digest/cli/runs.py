@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.output import Group, print_json, print_table, progress_bars, warn
+from digest.cli.output import JSON, Group, print_json, print_table, progress_bars, warn
 from digest.cli.shop import open_shop
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--at", metavar="MOMENT", help="Run as of this moment, e.g. 2026-04-24T07:00+02:00. Default: now.")
 @click.option("--dry-run", is_flag=True, help="Show who is due and what they would get; fetch, keep and send nothing.")
 @click.option("--only", metavar="EMAIL", help="Rank and mail for this subscriber alone.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def run(at: str | None, dry_run: bool, only: str | None, as_json: bool) -> None:
     """Take everything that is missing through all stages: papers in, editions out.
 
@@ -112,7 +112,7 @@ def judge(shop: Workshop, now: datetime, reports: list[StageReport]) -> None:
     from digest import questions
     from digest.errors import TransientError
 
-    for source, why in questions.source_failures(shop, now).items():
+    for source, why in questions.failures_of_run(shop, now).items():
         warn(f"the source {source} could not be read: {why.rstrip('.')}. Its papers come with the next run.")
     stopped: dict[str, list[str]] = {}
     for report in reports:
@@ -139,7 +139,7 @@ def ingest() -> None:
 
 @ingest.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def files(paths: tuple[str, ...], as_json: bool) -> None:
     """JSON Lines (title, abstract and any of id, authors, published, categories, url) or BibTeX files."""
     from pathlib import Path
@@ -150,7 +150,7 @@ def files(paths: tuple[str, ...], as_json: bool) -> None:
 
 
 @ingest.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def sample(as_json: bool) -> None:
     """The sample papers that come with digest."""
     from digest.sources.sample import SampleSource
@@ -161,7 +161,7 @@ def sample(as_json: bool) -> None:
 @ingest.command()
 @click.option("--id", "ids", multiple=True, metavar="ID", help="An arXiv id or link; may be given again.")
 @click.option("--category", "categories", multiple=True, metavar="CATEGORY", help="E.g. cs.LG; may be given again.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def arxiv(ids: tuple[str, ...], categories: tuple[str, ...], as_json: bool) -> None:
     """The arXiv: papers by id, or the newest of categories (those of the settings when none are given)."""
     from digest.papers.categories import parse_category
@@ -173,7 +173,7 @@ def arxiv(ids: tuple[str, ...], categories: tuple[str, ...], as_json: bool) -> N
 
 
 @ingest.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def huggingface(as_json: bool) -> None:
     """Hugging Face Daily Papers of the last days, with their votes."""
     shop = open_shop()
@@ -185,7 +185,7 @@ def _ingest(shop: Workshop, source: Source, as_json: bool) -> None:
     from digest.clock import utc_now
     from digest.errors import TransientError
 
-    report = pipeline.ingest_source(shop, source, utc_now())
+    report = pipeline.ingest_source(shop, source, utc_now(), stage="import")
     if as_json:
         print_json(report.as_json())
     else:

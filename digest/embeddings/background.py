@@ -35,12 +35,13 @@ class Crowd:
 
 
 def plan(session: Session, encoder: str, now: datetime) -> list[int]:
-    """The newest paper's id when the crowd has changed or aged since it was last looked at, else nothing."""
+    """The newest paper's id when the crowd has changed, and grown by a tenth or aged, since it was last looked at."""
     size, newest = session.exec(_usable(encoder, func.count(col(Paper.id)), func.max(Paper.id))).one()
     last = _latest(session, encoder)
-    if not size or (last is not None and last.newest_paper_id == newest):
+    read = min(size, MOST_PAPERS)
+    if not size or (last is not None and (last.newest_paper_id, last.paper_count) == (newest, read)):
         return []
-    grown = last is None or min(size, MOST_PAPERS) >= last.paper_count * GROWTH or last.computed_at < now - FRESH
+    grown = last is None or read >= last.paper_count * GROWTH or last.computed_at < now - FRESH
     return [newest] if grown else []
 
 

@@ -96,7 +96,7 @@ def tfidf(matrix: Matrix, idf: NDArray[np.float32]) -> Matrix:
 
 def saturate(matrix: Matrix, mean_length: float) -> Matrix:
     """BM25's half that belongs to the text: tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))."""
-    lengths = np.asarray(matrix.sum(axis=1)).ravel()
+    lengths = np.diff(matrix.indptr)  # in different terms, as the store's mean length is
     norms = K1 * (1 - B + B * lengths / max(mean_length, 1e-9))
     saturated = matrix.copy()
     saturated.data = (matrix.data * (K1 + 1) / (matrix.data + np.repeat(norms, np.diff(matrix.indptr)))).astype(

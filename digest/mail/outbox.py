@@ -61,9 +61,14 @@ def enqueue(session: Session, edition: Edition, message: Message, content: bytes
     )
 
 
-def release(session: Session, owner: str) -> None:
-    """Free what `owner` had claimed: for an owner that is known to be dead."""
-    session.exec(_set(OutboxState.SENDING, owner=owner).values(state=OutboxState.PLANNED, owner=None, lease_until=None))
+def release(session: Session, owner: str, ids: Sequence[int] | None = None) -> None:
+    """Free what `owner` had claimed, or of it only `ids`; a message that is settled is nobody's already."""
+    claimed = update(OutboxMessage).where(
+        col(OutboxMessage.state) == OutboxState.SENDING, col(OutboxMessage.owner) == owner
+    )
+    chosen = claimed if ids is None else claimed.where(col(OutboxMessage.id).in_(ids))
+    freed = chosen.values(state=OutboxState.PLANNED, owner=None, lease_until=None)
+    session.exec(freed.execution_options(synchronize_session=False))
 
 
 def claim(session: Session, now: datetime, ids: Sequence[int], owner: str) -> list[OutboxMessage]:
@@ -95,7 +100,7 @@ def deliver(database: Database, transport: Transport, now: datetime, ids: Sequen
                 counts[_deliver_one(database, transport, message, now)] += 1
     except Unreachable:
         with database.session() as session:
-            _free(session, [message.id for message in messages], owner)  # those that were settled are no longer ours
+            release(session, owner, [message.id for message in messages])
         raise
     return counts
 
@@ -103,6 +108,8 @@ def deliver(database: Database, transport: Transport, now: datetime, ids: Sequen
 def _deliver_one(database: Database, transport: Transport, message: OutboxMessage, now: datetime) -> str:
     """Ask for the last time whether this person wants mail, send, and write down what came of it."""
     with database.session() as session:
+        if not _still_ours(session, message):
+            return "lost"
         why_not = _objection(session, message, now)
         if why_not is not None:
             _settle(session, message, why_not, now, "")
@@ -127,6 +134,15 @@ def _deliver_one(database: Database, transport: Transport, message: OutboxMessag
     return state.value
 
 
+def _still_ours(session: Session, message: OutboxMessage) -> bool:
+    """Renew the lease for this message's own sending; False when it was erased or somebody took it over."""
+    row = session.get(OutboxMessage, message.id)
+    if row is None or (row.state, row.owner) != (OutboxState.SENDING, message.owner):
+        return False
+    row.lease_until = utc_now() + LEASE
+    return True
+
+
 def _objection(session: Session, message: OutboxMessage, now: datetime) -> OutboxState | None:
     subscriber = session.get(Subscriber, message.subscriber_id)
     wanted = subscriber is not None and subscriber.status is SubscriberStatus.ACTIVE
@@ -137,8 +153,8 @@ def _objection(session: Session, message: OutboxMessage, now: datetime) -> Outbo
 
 def _settle(session: Session, message: OutboxMessage, state: OutboxState, now: datetime, reply: str) -> None:
     """Write the outcome, if the message is still ours: whoever took it over after our lease decides."""
-    row = session.get_one(OutboxMessage, message.id)
-    if (row.state, row.owner) != (OutboxState.SENDING, message.owner):
+    row = session.get(OutboxMessage, message.id)
+    if row is None or (row.state, row.owner) != (OutboxState.SENDING, message.owner):
         return
     row.state, row.owner, row.lease_until, row.reply = state, None, None, reply[:500]
     row.attempt += 1
@@ -166,16 +182,3 @@ def _is_about_the_address(reply: str) -> bool:
     """Whether a refusal says that there is no such mailbox (RFC 3463: 5.1.x, 5.2.1), not that our mail is unwelcome."""
     status = next((word for word in reply.split() if word.startswith("5.") and word.count(".") == 2), "")  # noqa: PLR2004
     return status in {"5.1.1", "5.1.2", "5.1.3", "5.1.10", "5.2.1"}
-
-
-def _free(session: Session, ids: Sequence[int], owner: str) -> None:
-    statement = _set(OutboxState.SENDING, owner=owner).where(col(OutboxMessage.id).in_(ids))
-    session.exec(statement.values(state=OutboxState.PLANNED, owner=None, lease_until=None))
-
-
-def _set(state: OutboxState, owner: str):  # type: ignore[no-untyped-def]  # an UPDATE without its values
-    return (
-        update(OutboxMessage)
-        .where(col(OutboxMessage.state) == state, col(OutboxMessage.owner) == owner)
-        .execution_options(synchronize_session=False)
-    )

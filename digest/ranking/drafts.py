@@ -74,17 +74,20 @@ class Match:
 
 
 def window_start(subscriber: Subscriber, now: datetime, window: timedelta) -> datetime:
-    """Papers announced after this are new to the subscriber: all since the last edition, whatever the window."""
+    """Papers announced after this are candidates: those of the window before the last edition, and all since.
+
+    The window reaches back before the last edition, because a paper may reach us long after it was announced.
+    """
     if subscriber.last_edition_at is None:
         return now - max(window, FIRST_WINDOW)
-    return max(min(subscriber.last_edition_at, now - window), now - max(window, LONGEST_WINDOW))
+    return max(subscriber.last_edition_at - window, now - max(window, LONGEST_WINDOW))
 
 
 def draft(
     session: Session, library: Library | None, subscribers: Sequence[Subscriber], now: datetime, window: timedelta
 ) -> dict[int, Draft]:
     """The draft of each subscriber, by id."""
-    if library is None or not library.papers:
+    if library is None or not library.papers or not subscribers:
         return {subscriber.id: Draft(skip_reason=SkipReason.NO_NEW_PAPERS) for subscriber in subscribers}
     desk = _Desk(session, library, subscribers, {s.id: window_start(s, now, window) for s in subscribers})
     return {subscriber.id: desk.draft(subscriber) for subscriber in subscribers}

@@ -31,7 +31,7 @@ SPARSE_WEIGHTS = np.array(
 )  # words only, or one or two likes: contrast is not yet sure
 FEW = 2
 WORDS_WORTH = 2.0  # the words of a profile are worth this many likes
-DISLIKE = 0.2  # a dislike weighs this much of a like
+DISLIKE = 0.2  # all that is disliked weighs this much of all that is liked
 # What a signal's mean and deviation are when too few papers are there to measure them, worth this many papers.
 USUAL_MEAN = np.array([0.3, 0.0, 0.05, 0.015], np.float32)
 USUAL_DEVIATION = np.array([0.12, 0.055, 0.035, 0.015], np.float32)

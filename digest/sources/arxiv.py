@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 from itertools import chain
 from xml.etree.ElementTree import Element, ParseError  # the types alone: defusedxml does the parsing
 
@@ -67,7 +67,7 @@ class ArxivSource:
         for start in range(0, len(self._ids), IDS_PER_QUERY):
             chunk = self._ids[start : start + IDS_PER_QUERY]
             page = self._ask_page({"id_list": ",".join(chunk), "max_results": len(chunk)}, 0, frozenset())
-            yield from page.items
+            yield from map(_file_by_date, page.items)
             answered = {_key(item) for item in page.items}
             yield from (Refusal(paper, "arXiv does not know this id") for paper in chunk if paper not in answered)
 
@@ -102,6 +102,13 @@ class ArxivSource:
         raise TransientError(
             f"A page of arXiv came back empty though it announced {announced} entries: try again later."
         )
+
+
+def _file_by_date(item: PaperRecord | Refusal) -> PaperRecord | Refusal:
+    """A paper asked for by its id is as old as it is: to ask for it does not make it news."""
+    if isinstance(item, Refusal) or item.published_on is None:
+        return item
+    return replace(item, announced_at=datetime.combine(item.published_on, time(), tzinfo=UTC))
 
 
 def read_entry(entry: Element) -> PaperRecord | Refusal:

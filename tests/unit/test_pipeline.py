@@ -277,7 +277,7 @@ def test_a_source_that_failed_is_on_record_and_the_reader_is_told(
     assert ingested == {"lists": False, "quiet": True}
     (edition,) = rows(shop, Edition)
     assert (edition["skip_reason"], edition["failed_sources"]) == (SkipReason.SOURCE_FAILED, ["lists"])
-    assert list(questions.source_failures(shop, now)) == ["lists"]
+    assert list(questions.failures_of_run(shop, now)) == ["lists"]
 
 
 def test_what_a_source_delivered_before_it_failed_is_kept_and_it_is_asked_again(
@@ -288,7 +288,7 @@ def test_what_a_source_delivered_before_it_failed_is_kept_and_it_is_asked_again(
     shop.sources = [source]
     report = pipeline.run(shop, now, upto="ingest")[0]
     assert (report.counts["new"], report.counts["failed_sources"], len(rows(shop, Paper))) == (4, 1, 4)
-    assert questions.source_failures(shop, now) == {"lists": "cut"}
+    assert questions.failures_of_run(shop, now) == {"lists": "cut"}
     source.error = None
     pipeline.run(shop, now + timedelta(minutes=1), upto="ingest")
     assert len(rows(shop, Paper)) == 5
@@ -318,3 +318,14 @@ def test_preparing_sends_nothing_and_says_when_it_cannot(
     monkeypatch.setattr(trending, "plan", fail)
     with pytest.raises(TransientError, match="no trends today"):
         pipeline.prepare(shop, now)
+
+
+def test_what_is_loaded_by_hand_is_no_poll_and_its_failure_no_news(shop: Workshop, now: datetime) -> None:
+    source = ListSource()
+    shop.sources = [source]
+    pipeline.ingest_source(shop, ListSource(error=TransientError("cut")), now - HOUR, stage="import")
+    pipeline.ingest_source(shop, ListSource(), now - HOUR / 2, stage="import")
+    assert questions.latest_failures(shop, now) == {}
+    pipeline.run(shop, now, upto="ingest")
+    ((since, until),) = source.asked
+    assert (since, until) == (now - shop.window - 2 * DAY, now)

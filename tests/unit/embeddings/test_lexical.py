@@ -97,7 +97,7 @@ def test_saturation_is_bm25_by_hand_calculation() -> None:
     counts = lexical.count_terms(["graph graph graph tree", "tree"], str.split)
     columns = lexical.hash_terms(["graph", "tree"])
     saturated = lexical.saturate(counts, mean_length=2.0)[:, [*columns.values()]].toarray()
-    long, short = 1.2 * (0.25 + 0.75 * 4 / 2), 1.2 * (0.25 + 0.75 * 1 / 2)
+    long, short = 1.2 * (0.25 + 0.75 * 2 / 2), 1.2 * (0.25 + 0.75 * 1 / 2)  # lengths in different terms
     assert saturated[0].tolist() == pytest.approx([3 * 2.2 / (3 + long), 2.2 / (1 + long)])
     assert saturated[1].tolist() == pytest.approx([0, 2.2 / (1 + short)])
 

@@ -446,3 +446,17 @@ def test_memory_is_a_transport_too(post: Post) -> None:
     (row,) = post.rows()
     assert [envelope.recipient for envelope in transport.sent] == [row.recipient]
     assert transport.sent[0].name == f"{row.message_id[1:].partition('@')[0]}-{row.recipient}"
+
+
+def test_a_message_that_was_taken_over_in_mid_batch_is_not_sent_by_us(post: Post) -> None:
+    first, second = post.promise(2)
+
+    class TakenOver(MemoryTransport):
+        def send(self, envelope: Envelope) -> str:
+            post.change(second, owner=OTHER)  # our batch took so long that its lease ran out
+            return super().send(envelope)
+
+    transport = TakenOver()
+    assert outbox.deliver(post.database, transport, post.now, [first, second], US) == {"sent": 1, "lost": 1}
+    assert len(transport.sent) == 1
+    assert post.states() == [OutboxState.SENT, OutboxState.SENDING]

@@ -272,14 +272,14 @@ def test_a_subscriber_without_an_interest_has_no_match(shop: Workshop, now: date
     [
         (None, 3, 7),
         (None, 10, 10),
-        (1, 3, 3),
-        (5, 3, 5),
+        (1, 3, 4),
+        (5, 3, 8),
         (40, 3, 14),
         (40, 30, 30),
         (2, 30, 30),
     ],
 )
-def test_new_is_what_came_since_the_last_edition_but_not_for_ever(
+def test_candidates_reach_back_a_window_before_the_last_edition_but_not_for_ever(
     now: datetime, last: int | None, window: int, start: int
 ) -> None:
     subscriber = Subscriber(last_edition_at=None if last is None else now - last * DAY)
@@ -355,3 +355,10 @@ def scores(made: Draft) -> dict[int, float]:
 
 def reasons_of(made: Draft) -> dict[int, Reason]:
     return {pick.paper.id: pick.reason for pick in made.picks}
+
+
+def test_for_nobody_there_is_no_draft(shop: Workshop, now: datetime, fill: Fill) -> None:
+    fill("mamba", 3)
+    with shop.database.session(write=False) as session:
+        library = shop.library(session, now - 7 * DAY, now)
+        assert drafts.draft(session, library, [], now, 3 * DAY) == {}

@@ -262,3 +262,14 @@ def test_a_wrong_category_or_id_is_refused_before_anything_is_asked(client: Poli
             ArxivSource(client, [category])
     with pytest.raises(InvalidRequest, match="is not an arXiv id"):
         ArxivSource(client, ids=["2604.1"])
+
+
+def test_a_paper_asked_for_by_its_id_is_as_old_as_it_is(server: LocalServer, client: PoliteClient) -> None:
+    serve(server, atom_entry("2604.00001v1"))
+    (by_id,) = fetch_ids(server, client, "2604.00001")
+    (by_category,) = fetch_category(server, client)
+    assert isinstance(by_id, PaperRecord)
+    assert isinstance(by_category, PaperRecord)
+    assert by_id.published_on is not None
+    assert by_id.announced_at == datetime.combine(by_id.published_on, time(), tzinfo=UTC)
+    assert by_category.announced_at is None
