@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sqlalchemy import func
+from sqlalchemy import and_, func
 from sqlmodel import Session, col, select
 
 from digest.db import batches
@@ -101,14 +101,19 @@ def _hours_listed(announced_at: datetime, counted_at: datetime) -> float:
 
 def _latest(session: Session, now: datetime, ids: Sequence[int]) -> dict[int, dict[str, list[Count]]]:
     """Per paper and kind the latest count of each source."""
-    query = select(Signal).where(Signal.observed_at <= now).order_by(col(Signal.observed_at), col(Signal.id))
-    by_source: dict[tuple[int, str, str], Count] = {}
-    for some in batches(ids, CHUNK):
-        rows = session.exec(query.where(col(Signal.paper_id).in_(some)))
-        by_source |= {(row.paper_id, row.kind, row.source): (row.value, row.observed_at) for row in rows}
     latest: dict[int, dict[str, list[Count]]] = {}
-    for (paper_id, kind, _source), count in by_source.items():
-        latest.setdefault(paper_id, {}).setdefault(kind, []).append(count)
+    for some in batches(ids, CHUNK):
+        names = (col(Signal.paper_id), col(Signal.source), col(Signal.kind))
+        newest = (
+            select(*names, func.max(col(Signal.observed_at)).label("moment"))
+            .where(col(Signal.paper_id).in_(some), Signal.observed_at <= now)
+            .group_by(*names)
+            .subquery()
+        )
+        same = [newest.c[name] == column for name, column in zip(("paper_id", "source", "kind"), names, strict=True)]
+        query = select(Signal).join(newest, and_(*same, newest.c.moment == Signal.observed_at))
+        for row in session.exec(query.order_by(col(Signal.id))):
+            latest.setdefault(row.paper_id, {}).setdefault(row.kind, []).append((row.value, row.observed_at))
     return latest
 
 

@@ -1,6 +1,5 @@
 """Candidate generation: the papers that editions may hold, in both views, and one search for all profiles at once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -23,7 +22,7 @@ OVER_FETCH = 200  # candidates per profile in the first search
 CHUNK = 1_000
 
 Ints = NDArray[np.int64]
-Allowed = Callable[[int], NDArray[np.bool_]]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -125,14 +124,14 @@ def _stored_vectors(session: Session, encoder: str, dimension: int, ids: list[in
     return vectors, [from_bytes(stored[paper_id][1] or b"", dimension) for paper_id in ids]
 
 
-def nearest(library: Library, queries: Queries, balance: Vectors, allowed: Allowed, wanted: int) -> list[Ints]:
+def nearest(library: Library, queries: Queries, balance: Vectors, allowed: list[Mask], wanted: int) -> list[Ints]:
     """For each profile the rows of its candidates, best first: at least `wanted` allowed ones, or all there are.
 
     One exact search serves all profiles; where too few of the found are allowed, it widens until enough are.
     """
     total = len(library.papers)
     if queries.direction.shape[1] == 0:  # by words alone there is nothing to search with
-        return [np.flatnonzero(allowed(profile)) for profile in range(len(balance))]
+        return [np.flatnonzero(mask) for mask in allowed]
     papers = scoring.with_trend(library.view.vectors, library.trend)
     asked = scoring.with_balance(queries.direction, balance)
     count, open_profiles = OVER_FETCH, np.arange(len(balance))
@@ -140,7 +139,7 @@ def nearest(library: Library, queries: Queries, balance: Vectors, allowed: Allow
     while len(open_profiles):
         _, rows = index.search(asked[open_profiles], papers, count)
         for profile, candidates in zip(open_profiles, rows, strict=True):
-            found[profile] = candidates[allowed(int(profile))[candidates]]
+            found[profile] = candidates[allowed[profile][candidates]]
         short = [profile for profile in open_profiles if len(found[profile]) < wanted]
         open_profiles = np.array(short, np.int64) if count < total else np.empty(0, np.int64)
         count *= 4

@@ -109,6 +109,7 @@ class _Desk:
         self.balance = np.array([profile.balance for profile in self.profiles], np.float32)
         wanted = WANTED * max((subscriber.papers_per_edition for subscriber in subscribers), default=0)
         self.wishes = [self._wishes(profile) for profile in self.profiles]
+        self.allowed = [self._allowed(profile) for profile in self.profiles]
         self.found = candidates.nearest(library, self.queries, self.balance, self.allowed, wanted)
         self.likeness = self._likeness()
         self.relevance = self.likeness + np.array(self.wishes).reshape(self.likeness.shape)
@@ -134,8 +135,8 @@ class _Desk:
         """Relevance of the union of all candidates, without wishes; -inf where a paper was never a candidate."""
         relevance = np.full((len(self.profiles), len(self.library.papers)), -np.inf, np.float32)
         found = [
-            np.union1d(rows, np.flatnonzero(wish * self.allowed(position)))
-            for position, (rows, wish) in enumerate(zip(self.found, self.wishes, strict=True))
+            np.union1d(rows, np.flatnonzero(wish * allowed))
+            for rows, wish, allowed in zip(self.found, self.wishes, self.allowed, strict=True)
         ]
         union = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
         scores = self.queries.relevance(self.library.view.rows(union))
@@ -155,9 +156,8 @@ class _Desk:
             bonus += CATEGORY_BONUS
         return bonus
 
-    def allowed(self, position: int) -> Mask:
+    def _allowed(self, profile: Profile) -> Mask:
         """Which papers a profile may get: new, not seen, not muted, no example of its own, in its categories."""
-        profile = self.profiles[position]
         mask = self._new(profile.subscriber_id) & ~self._muted(profile) & ~self._is_own(profile)
         if profile.categories:
             mask &= np.array([_is_in(paper.categories, profile.categories) for paper in self.library.papers])

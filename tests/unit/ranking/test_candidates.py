@@ -58,7 +58,7 @@ def test_the_best_allowed_papers_are_found_and_enough_of_them(total: int, wanted
     scores = (
         scoring.with_balance(queries.direction, balance) @ scoring.with_trend(library.view.vectors, library.trend).T
     )
-    found = nearest(library, queries, balance, masks.__getitem__, wanted)
+    found = nearest(library, queries, balance, masks, wanted)
     for profile, rows in enumerate(found):
         allowed = int(masks[profile].sum())
         assert masks[profile][rows].all()
@@ -72,7 +72,7 @@ def test_it_widens_to_the_last_paper_when_only_that_is_allowed() -> None:
     mask = np.zeros(1001, dtype=bool)
     mask[-1] = True
     queries = ask(np.array([[1, 0]], np.float32))
-    (rows,) = nearest(make_library(vectors), queries, np.zeros(1, np.float32), lambda _: mask, 5)
+    (rows,) = nearest(make_library(vectors), queries, np.zeros(1, np.float32), [mask], 5)
     assert rows.tolist() == [1000]
 
 
@@ -80,7 +80,7 @@ def test_by_words_alone_all_allowed_papers_are_candidates() -> None:
     library = make_library(np.empty((4, 0), np.float32))
     mask = np.array([True, False, True, True])
     queries = ask(np.empty((1, 0), np.float32))
-    (rows,) = nearest(library, queries, np.zeros(1, np.float32), lambda _: mask, 1)
+    (rows,) = nearest(library, queries, np.zeros(1, np.float32), [mask], 1)
     assert rows.tolist() == [0, 2, 3]
 
 
