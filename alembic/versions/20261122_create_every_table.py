@@ -12,9 +12,49 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+OUTBOX_STATES = ("planned", "sending", "deferred", "sent", "bounced", "suppressed", "expired")
+
 
 def upgrade() -> None:
+    create_background()
+    create_paper()
+    create_run()
+    create_subscriber()
+    create_suppression()
+    create_edition()
+    create_paper_external_id()
+    create_paper_vector()
+    create_profile()
+    create_signal()
+    create_edition_item()
+    create_feedback()
+    create_outbox_message()
+    create_profile_example()
+    create_profile_vector()
 
+
+def downgrade() -> None:
+    for table in (
+        "profile_vector",
+        "profile_example",
+        "outbox_message",
+        "feedback",
+        "edition_item",
+        "signal",
+        "profile",
+        "paper_vector",
+        "paper_external_id",
+        "edition",
+        "suppression",
+        "subscriber",
+        "run",
+        "paper",
+        "background",
+    ):
+        op.drop_table(table)
+
+
+def create_background() -> None:
     op.create_table(
         "background",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -28,9 +68,10 @@ def upgrade() -> None:
         sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_background")),
     )
-    with op.batch_alter_table("background", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_background_encoder"), ["encoder"], unique=False)
+    op.create_index(op.f("ix_background_encoder"), "background", ["encoder"])
 
+
+def create_paper() -> None:
     op.create_table(
         "paper",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -52,11 +93,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["merged_into"], ["paper.id"], name=op.f("fk_paper_merged_into")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_paper")),
     )
-    with op.batch_alter_table("paper", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_paper_announced_at"), ["announced_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_paper_first_seen_at"), ["first_seen_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_paper_merged_into"), ["merged_into"], unique=False)
+    op.create_index(op.f("ix_paper_announced_at"), "paper", ["announced_at"])
+    op.create_index(op.f("ix_paper_first_seen_at"), "paper", ["first_seen_at"])
+    op.create_index(op.f("ix_paper_merged_into"), "paper", ["merged_into"])
 
+
+def create_run() -> None:
     op.create_table(
         "run",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -69,9 +111,10 @@ def upgrade() -> None:
         sa.Column("report", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
-    with op.batch_alter_table("run", schema=None) as batch_op:
-        batch_op.create_index("ix_run_stage_source", ["stage", "source", "moment"], unique=False)
+    op.create_index(op.f("ix_run_stage_source"), "run", ["stage", "source", "moment"])
 
+
+def create_subscriber() -> None:
     op.create_table(
         "subscriber",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -102,9 +145,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriber")),
         sa.UniqueConstraint("email", name=op.f("uq_subscriber_email")),
     )
-    with op.batch_alter_table("subscriber", schema=None) as batch_op:
-        batch_op.create_index("ix_subscriber_due", ["status", "next_edition_at"], unique=False)
+    op.create_index(op.f("ix_subscriber_due"), "subscriber", ["status", "next_edition_at"])
 
+
+def create_suppression() -> None:
     op.create_table(
         "suppression",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -114,6 +158,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppression")),
         sa.UniqueConstraint("address_digest", name=op.f("uq_suppression_address_digest")),
     )
+
+
+def create_edition() -> None:
     op.create_table(
         "edition",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -143,9 +190,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_edition")),
         sa.UniqueConstraint("subscriber_id", "edition_date", name=op.f("uq_edition_subscriber_id_edition_date")),
     )
-    with op.batch_alter_table("edition", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_edition_edition_date"), ["edition_date"], unique=False)
+    op.create_index(op.f("ix_edition_edition_date"), "edition", ["edition_date"])
 
+
+def create_paper_external_id() -> None:
     op.create_table(
         "paper_external_id",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -159,9 +207,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_paper_external_id")),
         sa.UniqueConstraint("scheme", "value", name=op.f("uq_paper_external_id_scheme_value")),
     )
-    with op.batch_alter_table("paper_external_id", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_paper_external_id_paper_id"), ["paper_id"], unique=False)
+    op.create_index(op.f("ix_paper_external_id_paper_id"), "paper_external_id", ["paper_id"])
 
+
+def create_paper_vector() -> None:
     op.create_table(
         "paper_vector",
         sa.Column("paper_id", sa.Integer(), nullable=False),
@@ -172,6 +221,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["paper_id"], ["paper.id"], name=op.f("fk_paper_vector_paper_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("paper_id", "encoder", name=op.f("pk_paper_vector")),
     )
+
+
+def create_profile() -> None:
     op.create_table(
         "profile",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -192,9 +244,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_profile")),
         sa.UniqueConstraint("subscriber_id", "name", name=op.f("uq_profile_subscriber_id_name")),
     )
-    with op.batch_alter_table("profile", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_profile_subscriber_id"), ["subscriber_id"], unique=False)
+    op.create_index(op.f("ix_profile_subscriber_id"), "profile", ["subscriber_id"])
 
+
+def create_signal() -> None:
     op.create_table(
         "signal",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -209,9 +262,10 @@ def upgrade() -> None:
             "paper_id", "source", "kind", "observed_at", name=op.f("uq_signal_paper_id_source_kind_observed_at")
         ),
     )
-    with op.batch_alter_table("signal", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_signal_observed_at"), ["observed_at"], unique=False)
+    op.create_index(op.f("ix_signal_observed_at"), "signal", ["observed_at"])
 
+
+def create_edition_item() -> None:
     op.create_table(
         "edition_item",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -235,9 +289,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("edition_id", "paper_id", name=op.f("uq_edition_item_edition_id_paper_id")),
         sa.UniqueConstraint("edition_id", "rank", name=op.f("uq_edition_item_edition_id_rank")),
     )
-    with op.batch_alter_table("edition_item", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_edition_item_paper_id"), ["paper_id"], unique=False)
+    op.create_index(op.f("ix_edition_item_paper_id"), "edition_item", ["paper_id"])
 
+
+def create_feedback() -> None:
     op.create_table(
         "feedback",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -256,9 +311,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feedback")),
         sa.UniqueConstraint("subscriber_id", "paper_id", name=op.f("uq_feedback_subscriber_id_paper_id")),
     )
-    with op.batch_alter_table("feedback", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_feedback_paper_id"), ["paper_id"], unique=False)
+    op.create_index(op.f("ix_feedback_paper_id"), "feedback", ["paper_id"])
 
+
+def create_outbox_message() -> None:
     op.create_table(
         "outbox_message",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -270,18 +326,7 @@ def upgrade() -> None:
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column(
             "state",
-            sa.Enum(
-                "planned",
-                "sending",
-                "deferred",
-                "sent",
-                "bounced",
-                "suppressed",
-                "expired",
-                name="outboxstate",
-                native_enum=False,
-                length=24,
-            ),
+            sa.Enum(*OUTBOX_STATES, name="outboxstate", native_enum=False, length=24),
             nullable=False,
         ),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -301,10 +346,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("edition_id", name=op.f("uq_outbox_message_edition_id")),
         sa.UniqueConstraint("message_id", name=op.f("uq_outbox_message_message_id")),
     )
-    with op.batch_alter_table("outbox_message", schema=None) as batch_op:
-        batch_op.create_index("ix_outbox_message_state_next_at", ["state", "next_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_outbox_message_subscriber_id"), ["subscriber_id"], unique=False)
+    op.create_index(op.f("ix_outbox_message_state_next_at"), "outbox_message", ["state", "next_at"])
+    op.create_index(op.f("ix_outbox_message_subscriber_id"), "outbox_message", ["subscriber_id"])
 
+
+def create_profile_example() -> None:
     op.create_table(
         "profile_example",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -322,10 +368,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_profile_example")),
         sa.UniqueConstraint("profile_id", "paper_id", name=op.f("uq_profile_example_profile_id_paper_id")),
     )
-    with op.batch_alter_table("profile_example", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_profile_example_paper_id"), ["paper_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_profile_example_profile_id"), ["profile_id"], unique=False)
+    op.create_index(op.f("ix_profile_example_paper_id"), "profile_example", ["paper_id"])
+    op.create_index(op.f("ix_profile_example_profile_id"), "profile_example", ["profile_id"])
 
+
+def create_profile_vector() -> None:
     op.create_table(
         "profile_vector",
         sa.Column("profile_id", sa.Integer(), nullable=False),
@@ -337,62 +384,3 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("profile_id", "encoder", name=op.f("pk_profile_vector")),
     )
-
-
-def downgrade() -> None:
-
-    op.drop_table("profile_vector")
-    with op.batch_alter_table("profile_example", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_profile_example_profile_id"))
-        batch_op.drop_index(batch_op.f("ix_profile_example_paper_id"))
-
-    op.drop_table("profile_example")
-    with op.batch_alter_table("outbox_message", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_outbox_message_subscriber_id"))
-        batch_op.drop_index("ix_outbox_message_state_next_at")
-
-    op.drop_table("outbox_message")
-    with op.batch_alter_table("feedback", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_feedback_paper_id"))
-
-    op.drop_table("feedback")
-    with op.batch_alter_table("edition_item", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_edition_item_paper_id"))
-
-    op.drop_table("edition_item")
-    with op.batch_alter_table("signal", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_signal_observed_at"))
-
-    op.drop_table("signal")
-    with op.batch_alter_table("profile", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_profile_subscriber_id"))
-
-    op.drop_table("profile")
-    op.drop_table("paper_vector")
-    with op.batch_alter_table("paper_external_id", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_paper_external_id_paper_id"))
-
-    op.drop_table("paper_external_id")
-    with op.batch_alter_table("edition", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_edition_edition_date"))
-
-    op.drop_table("edition")
-    op.drop_table("suppression")
-    with op.batch_alter_table("subscriber", schema=None) as batch_op:
-        batch_op.drop_index("ix_subscriber_due")
-
-    op.drop_table("subscriber")
-    with op.batch_alter_table("run", schema=None) as batch_op:
-        batch_op.drop_index("ix_run_stage_source")
-
-    op.drop_table("run")
-    with op.batch_alter_table("paper", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_paper_merged_into"))
-        batch_op.drop_index(batch_op.f("ix_paper_first_seen_at"))
-        batch_op.drop_index(batch_op.f("ix_paper_announced_at"))
-
-    op.drop_table("paper")
-    with op.batch_alter_table("background", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_background_encoder"))
-
-    op.drop_table("background")
