@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from digest.db import batches
 from digest.embeddings import lexical
 from digest.embeddings.encoder import Vectors
-from digest.embeddings.vectors import from_bytes, paper_text
+from digest.embeddings.vectors import from_bytes, paper_text, rankable
 from digest.tables import Background, Paper, PaperVector
 
 MOST_PAPERS = 20_000
@@ -36,7 +36,7 @@ class Crowd:
 
 def plan(session: Session, encoder: str, now: datetime) -> list[int]:
     """The newest paper's id when the crowd has changed, and grown by a tenth or aged, since it was last looked at."""
-    size, newest = session.exec(_usable(encoder, func.count(col(Paper.id)), func.max(Paper.id))).one()
+    size, newest = session.exec(rankable(encoder, func.count(col(Paper.id)), func.max(Paper.id))).one()
     last = _latest(session, encoder)
     read = min(size, MOST_PAPERS)
     if not size or (last is not None and (last.newest_paper_id, last.paper_count) == (newest, read)):
@@ -47,7 +47,7 @@ def plan(session: Session, encoder: str, now: datetime) -> list[int]:
 
 def refresh(session: Session, encoder: str, now: datetime) -> int:
     """Work the crowd out anew from the newest papers, in chunks; returns how many there were."""
-    ids = session.exec(_usable(encoder, Paper.id).order_by(col(Paper.id).desc()).limit(MOST_PAPERS)).all()
+    ids = session.exec(rankable(encoder, Paper.id).order_by(col(Paper.id).desc()).limit(MOST_PAPERS)).all()
     dimension = _dimension(session, encoder)
     total, outer = np.zeros(dimension), np.zeros((dimension, dimension))
     counts = np.zeros(lexical.TERMS, dtype=np.uint32)
@@ -88,14 +88,6 @@ def load(session: Session, encoder: str) -> Crowd | None:
 def _latest(session: Session, encoder: str) -> Background | None:
     query = select(Background).where(Background.encoder == encoder).order_by(col(Background.id).desc()).limit(1)
     return session.exec(query).first()
-
-
-def _usable(encoder: str, *columns: object):  # type: ignore[no-untyped-def]  # a Select of whatever columns were asked for
-    """A query over the papers that this encoder's ranking can see: all of them when it goes by words alone."""
-    query = select(*columns).where(col(Paper.merged_into).is_(None))  # type: ignore[call-overload]
-    if encoder:
-        query = query.join(PaperVector, (col(PaperVector.paper_id) == Paper.id) & (PaperVector.encoder == encoder))
-    return query
 
 
 def _dimension(session: Session, encoder: str) -> int:

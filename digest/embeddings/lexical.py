@@ -77,6 +77,13 @@ def _column(term: str) -> int:
     return int(_hasher(lambda text: [text]).transform([term]).indices[0])
 
 
+def presence(matrix: Matrix) -> Matrix:
+    """One for each term that a text has, however often."""
+    present = matrix.copy()
+    present.data = np.ones_like(present.data)
+    return present
+
+
 def paper_counts(matrix: Matrix) -> NDArray[np.uint32]:
     """In how many of the texts each term occurs: shape (TERMS,)."""
     return np.bincount(matrix.indices, minlength=TERMS).astype(np.uint32)

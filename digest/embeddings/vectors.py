@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from sqlmodel import Session, col, select
@@ -31,6 +32,14 @@ def to_bytes(rows: Vectors) -> bytes:
 def from_bytes(content: bytes, dimension: int) -> Vectors:
     """Rows of shape (n, dimension), brought back to length one."""
     return unit(np.frombuffer(content, dtype=np.float16).astype(np.float32).reshape(-1, max(dimension, 1)))
+
+
+def rankable(encoder: str, *columns: Any) -> Any:
+    """A SELECT of `columns` over the works that ranking by `encoder` can see: all of them when it goes by words."""
+    query = select(*columns).where(col(Paper.merged_into).is_(None))
+    if encoder:
+        query = query.join(PaperVector, (col(PaperVector.paper_id) == Paper.id) & (PaperVector.encoder == encoder))
+    return query
 
 
 def plan_papers(session: Session, encoder: str) -> list[int]:

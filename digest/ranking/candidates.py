@@ -12,7 +12,7 @@ from digest.db import batches
 from digest.embeddings import background, index, lexical
 from digest.embeddings.background import Crowd
 from digest.embeddings.encoder import Vectors
-from digest.embeddings.vectors import from_bytes, paper_text
+from digest.embeddings.vectors import from_bytes, paper_text, rankable
 from digest.ranking import scoring
 from digest.ranking.scoring import Queries, View
 from digest.tables import Paper, PaperVector
@@ -66,9 +66,13 @@ def load_library(session: Session, encoder: str, since: datetime, now: datetime)
     crowd = background.load(session, encoder)
     if crowd is None:
         return None
-    newest = _rankable(encoder).where(Paper.announced_at <= now).order_by(col(Paper.announced_at).desc(), col(Paper.id))
-    sample = [paper for paper, _ in session.exec(newest.limit(CROWD_SAMPLE))]
-    window = [paper for paper, _ in session.exec(newest.where(Paper.announced_at > since))]
+    newest = (
+        rankable(encoder, Paper)
+        .where(Paper.announced_at <= now)
+        .order_by(col(Paper.announced_at).desc(), col(Paper.id))
+    )
+    sample = list(session.exec(newest.limit(CROWD_SAMPLE)))
+    window = list(session.exec(newest.where(Paper.announced_at > since)))
     papers = list({paper.id: paper for paper in [*window, *sample]}.values())
     view, sentences = make_view(session, encoder, crowd, papers)
     sampled = {paper.id for paper in sample}
@@ -83,18 +87,6 @@ def load_library(session: Session, encoder: str, since: datetime, now: datetime)
         crowd=crowd,
         encoder=encoder,
     )
-
-
-def _rankable(encoder: str):  # type: ignore[no-untyped-def]  # a Select of (Paper, id)
-    query = select(Paper, Paper.id).where(col(Paper.merged_into).is_(None))
-    if encoder:
-        query = query.join(PaperVector, (col(PaperVector.paper_id) == Paper.id) & (PaperVector.encoder == encoder))
-    return query
-
-
-def rankable_papers(session: Session, encoder: str) -> list[Paper]:
-    """Every paper that this encoder can rank."""
-    return [paper for paper, _ in session.exec(_rankable(encoder).order_by(col(Paper.id)))]
 
 
 def make_view(session: Session, encoder: str, crowd: Crowd, papers: list[Paper]) -> tuple[View, list[Vectors]]:

@@ -12,10 +12,10 @@ from sqlmodel import Session, col, select
 from digest.db import batches
 from digest.embeddings import lexical
 from digest.embeddings.encoder import Vectors
-from digest.embeddings.vectors import from_bytes, profile_text
+from digest.embeddings.vectors import from_bytes, profile_text, rankable
 from digest.ranking.candidates import Library, make_view
-from digest.ranking.scoring import Evidence, Floats, Matrix
-from digest.tables import Paper, PaperVector, Profile, ProfileExample, ProfileVector
+from digest.ranking.scoring import Evidence, Floats, Matrix, View
+from digest.tables import Paper, Profile, ProfileExample, ProfileVector
 
 CHUNK = 1_000
 
@@ -25,9 +25,7 @@ class Examples:
     """The example papers of a batch of profiles, in both views; `liked` and `disliked` name rows per profile id."""
 
     papers: list[Paper]
-    vectors: Vectors
-    counts: Matrix
-    tfidf: Matrix
+    view: View
     liked: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     disliked: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
@@ -53,10 +51,9 @@ def load_examples(session: Session, library: Library, profiles: Sequence[Profile
         query = query.join(Paper, col(Paper.id) == col(ProfileExample.paper_id))
         rows = session.exec(query.where(col(ProfileExample.profile_id).in_(some)).order_by(col(ProfileExample.id)))
         signs |= {(profile_id, work): sign for profile_id, work, sign in rows}
-    papers = _rankable_papers(session, library.encoder, sorted({work for _, work in signs}))
+    papers = _papers_by_id(session, library.encoder, sorted({work for _, work in signs}))
     view, _ = make_view(session, library.encoder, library.crowd, papers)
-    counts = lexical.count_terms([f"{paper.title}. {paper.abstract}" for paper in papers])
-    examples = Examples(papers, view.vectors, counts, view.tfidf)
+    examples = Examples(papers, view)
     places = {paper.id: row for row, paper in enumerate(papers)}
     for (profile_id, work), sign in signs.items():
         if work in places:
@@ -64,14 +61,9 @@ def load_examples(session: Session, library: Library, profiles: Sequence[Profile
     return examples
 
 
-def _rankable_papers(session: Session, encoder: str, ids: list[int]) -> list[Paper]:
-    papers: list[Paper] = []
-    for some in batches(ids, CHUNK):
-        query = select(Paper).where(col(Paper.id).in_(some)).order_by(col(Paper.id))
-        if encoder:
-            query = query.join(PaperVector, (col(PaperVector.paper_id) == Paper.id) & (PaperVector.encoder == encoder))
-        papers += session.exec(query)
-    return papers
+def _papers_by_id(session: Session, encoder: str, ids: list[int]) -> list[Paper]:
+    found = rankable(encoder, Paper).order_by(col(Paper.id))
+    return [paper for some in batches(ids, CHUNK) for paper in session.exec(found.where(col(Paper.id).in_(some)))]
 
 
 def gather(session: Session, library: Library, profiles: Sequence[Profile], examples: Examples) -> Evidence:
@@ -89,19 +81,16 @@ def gather(session: Session, library: Library, profiles: Sequence[Profile], exam
 
 def _words(library: Library, owner: int, profile: Profile, texts: dict[int, Vectors]) -> _Piece:
     counts = lexical.count_terms([profile_text(profile)], lexical.content_terms)
-    share = counts.copy()
-    share.data = np.ones_like(share.data)
     idf = lexical.rarity(library.crowd.counts, library.crowd.size)
     nothing = np.empty(library.view.vectors.shape[1], np.float32)
-    return _Piece(owner, 0, 1, texts.get(profile.id, nothing), share, lexical.tfidf(counts, idf))
+    return _Piece(owner, 0, 1, texts.get(profile.id, nothing), lexical.presence(counts), lexical.tfidf(counts, idf))
 
 
 def _papers(owner: int, sign: int, rows: list[int], examples: Examples) -> _Piece:
-    present = examples.counts[rows]
-    present.data = np.ones_like(present.data)
-    share = sparse.csr_matrix(present.mean(axis=0), dtype=np.float32)
-    overlap = lexical.scale_rows(sparse.csr_matrix(examples.tfidf[rows].mean(axis=0), dtype=np.float32))
-    return _Piece(owner, len(rows), sign, examples.vectors[rows].mean(axis=0), share, overlap)
+    view = examples.view.rows(np.array(rows, np.int64))
+    share = sparse.csr_matrix(lexical.presence(view.saturated).mean(axis=0), dtype=np.float32)
+    overlap = lexical.scale_rows(sparse.csr_matrix(view.tfidf.mean(axis=0), dtype=np.float32))
+    return _Piece(owner, len(rows), sign, view.vectors.mean(axis=0), share, overlap)
 
 
 def _stack(pieces: list[_Piece], library: Library) -> Evidence:

@@ -66,7 +66,7 @@ def _trend_of(paper: Paper) -> dict[str, Any] | None:
 def _nearest_example(vector: Vectors, examples: Examples, liked: list[int]) -> Paper | None:
     if not liked or not len(vector):
         return None
-    cosines = examples.vectors[liked] @ vector
+    cosines = examples.view.vectors[liked] @ vector
     best = int(np.argmax(cosines))
     return examples.papers[liked[best]] if cosines[best] >= CLOSE_EXAMPLE else None
 

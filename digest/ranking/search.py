@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from digest.db import batches
 from digest.embeddings import index, lexical
 from digest.embeddings.encoder import Vectors
-from digest.embeddings.vectors import from_bytes, paper_text
+from digest.embeddings.vectors import from_bytes, paper_text, rankable
 from digest.errors import InvalidRequest
 from digest.ranking import candidates, scoring
 from digest.ranking.candidates import Library
@@ -67,13 +67,11 @@ def search(session: Session, encoder: str, question: Question, now: datetime, co
 
 
 def _evidence(library: Library, question: Question) -> Evidence:
-    share = question.counts.copy()
-    share.data = np.ones_like(share.data)
     crowd = library.crowd
     vector = question.vector if len(question.vector) else np.zeros(len(crowd.mean), np.float32)
     return Evidence(
         vectors=vector.reshape(1, -1),
-        lift=lexical.lift(share, crowd.counts, crowd.size),
+        lift=lexical.lift(lexical.presence(question.counts), crowd.counts, crowd.size),
         tfidf=lexical.tfidf(question.counts, lexical.rarity(crowd.counts, crowd.size)),
         owner=np.zeros(1, np.int64),
         likes=np.array([0 if question.paper_id is None else 1]),
@@ -84,7 +82,7 @@ def _evidence(library: Library, question: Question) -> Evidence:
 def _nearest_papers(session: Session, encoder: str, vector: Vectors) -> list[Paper]:
     """The nearest papers of the whole store by their vectors; without a vector to ask with, all of it."""
     if not len(vector):
-        return candidates.rankable_papers(session, encoder)
+        return list(session.exec(rankable(encoder, Paper).order_by(col(Paper.id))))
     rows = session.exec(
         select(PaperVector.paper_id, PaperVector.vector)
         .join(Paper, col(Paper.id) == col(PaperVector.paper_id))
