@@ -1,13 +1,15 @@
 """The database: engine, sessions and migrations. `Database.session` is the only place that commits."""
 
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Engine, event
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy import Engine, event, text
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 from sqlmodel import Session, create_engine
 
@@ -16,6 +18,8 @@ from digest.errors import ConfigurationError, Unreachable
 
 BUSY_TIMEOUT = 60  # seconds that a SQLite writer waits for another
 WRITES = "digest_writes"
+SPARE_CONNECTIONS = 2  # beyond those that a process is given, for a moment of need
+LOCK_TIMEOUT = 10  # seconds that a migration waits for a table before it gives up, on PostgreSQL
 
 T = TypeVar("T")
 
@@ -30,9 +34,9 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 class Database:
     """An engine and the one way to use it. Sessions that write take SQLite's write lock when they begin."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connections: int = 5) -> None:
         self.url = url
-        self.engine = _make_engine(url)
+        self.engine = _make_engine(url, connections)
 
     @contextmanager
     def session(self, *, write: bool = True) -> Iterator[Session]:
@@ -42,15 +46,33 @@ class Database:
             yield session
             session.commit()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.dispose()
+
     def dispose(self) -> None:
         self.engine.dispose()
+
+    def check_reachable(self) -> None:
+        """Raises Unreachable when no query can be answered."""
+        with self.session(write=False) as session:
+            session.connection().execute(text("SELECT 1"))
 
     def upgrade(self) -> None:
         """Bring the schema to this release's; raises ConfigurationError when it is from a newer one."""
         from alembic import command
 
         self.check_not_newer()
+        if self.revision() == self.newest_revision():
+            return
         with _translated(), self.engine.begin() as connection:
+            _take_turns(connection, "migrations")
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))
             command.upgrade(self._alembic(connection), "head")
 
     def revision(self) -> str | None:
@@ -86,10 +108,23 @@ class Database:
         return config
 
 
-def _make_engine(url: str) -> Engine:
+def take_turns(session: Session, name: str) -> None:
+    """Wait until no other transaction that asked for `name` is open; a SQLite transaction that writes is alone anyway.
+
+    It is for what reads, decides and inserts: two that do so at once would decide the same.
+    """
+    _take_turns(session.connection(), name)
+
+
+def _take_turns(connection: Connection, name: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": zlib.crc32(name.encode())})
+
+
+def _make_engine(url: str, connections: int) -> Engine:
     try:
         parsed = make_url(url)
-        engine = create_engine(url, hide_parameters=True)  # they hold addresses, and errors are logged
+        engine = create_engine(url, hide_parameters=True, **_pool(parsed, connections))  # errors are logged
     except (ArgumentError, ModuleNotFoundError) as error:
         raise ConfigurationError(f"DIGEST_DATABASE_URL cannot be used: {error}.") from error
     except ValueError as error:  # whose words would hold the password
@@ -100,6 +135,13 @@ def _make_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _pool(url: URL, connections: int) -> dict[str, Any]:
+    """A server may have restarted since a connection was last used: ask it first."""
+    if url.get_backend_name() == "sqlite":
+        return {}
+    return {"pool_size": connections, "max_overflow": SPARE_CONNECTIONS, "pool_pre_ping": True}
 
 
 def _check_folder(path: Path) -> None:

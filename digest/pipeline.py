@@ -6,7 +6,6 @@ A stage's `plan` asks the database what is missing and its `work` does one batch
 resumed by the next one, and a run with nothing missing does nothing. The faces call `run`, or the stages one by one.
 """
 
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from functools import partial
 
 from filelock import FileLock, Timeout
 from sqlalchemy import func
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
 from digest.clock import utc_now
@@ -45,12 +45,16 @@ def no_progress(_stage: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of a run: `plan` gives the ids of what is missing, `work` does a batch and counts what it did."""
+    """One step of a run: `plan` gives the ids of what is missing, `work` does a batch and counts what it did.
+
+    `release` frees what an owner that died had claimed of a batch, where work claims at all.
+    """
 
     name: str
     plan: Callable[[Session, datetime], list[int]]
     work: Callable[[datetime, Sequence[int]], Counts]
     batch_size: int
+    release: Callable[[Session, str, Sequence[int]], None] | None = None
 
 
 @dataclass(slots=True)
@@ -75,7 +79,13 @@ def stages(shop: Workshop, only: int | None = None) -> list[Stage]:
         Stage("background", partial(_plan_background, shop), partial(_refresh_background, shop), 1),
         Stage("rank", lambda session, now: editions.plan(session, now, only), partial(_rank, shop), 500),
         Stage("compose", lambda session, _now: sheets.plan(session, only), partial(_compose, shop), 100),
-        Stage("deliver", lambda session, now: outbox.plan(session, now, only), partial(_deliver, shop), 100),
+        Stage(
+            "deliver",
+            lambda session, now: outbox.plan(session, now, only),
+            partial(_deliver, shop),
+            100,
+            outbox.release,
+        ),
     ]
 
 
@@ -110,6 +120,8 @@ def run_stage(shop: Workshop, stage: Stage, now: datetime, progress: Progress) -
             planned = stage.plan(session, now)
         report.planned = len(planned)
         for start in range(0, len(planned), stage.batch_size):
+            if shop.stopping.is_set():
+                raise TransientError("Told to stop; the next run goes on from here.")
             progress(stage.name, start, len(planned))
             work_through(stage, now, planned[start : start + stage.batch_size], report)
         progress(stage.name, len(planned), len(planned))
@@ -118,7 +130,8 @@ def run_stage(shop: Workshop, stage: Stage, now: datetime, progress: Progress) -
         get_logger().info("stage_stopped", stage=stage.name, why=str(error))
     report.seconds = time.monotonic() - started
     if report.planned and stage.name != "ingest":  # which keeps a record per source
-        _keep_record(shop, report, now, begun)
+        with shop.database.session() as session:
+            keep_record(session, shop, report, now, begun)
     return report
 
 
@@ -131,11 +144,18 @@ def work_through(stage: Stage, now: datetime, ids: Sequence[int], report: StageR
     except Exception as error:  # noqa: BLE001 - one bad item must not stop everybody's edition
         if len(ids) == 1:
             report.failed += 1
-            get_logger().error("item_failed", stage=stage.name, item=ids[0], error=repr(error)[:300])
+            get_logger().error("item_failed", stage=stage.name, item=ids[0], error=_told(error))
             return
         middle = len(ids) // 2
         work_through(stage, now, ids[:middle], report)
         work_through(stage, now, ids[middle:], report)
+
+
+def _told(error: Exception) -> str:
+    """An error without the values that a database adds to its own: they may be addresses."""
+    if isinstance(error, DBAPIError):
+        return f"{type(error.orig).__name__}: {str(error.orig).partition(chr(10))[0]}"[:300]
+    return repr(error)[:300]
 
 
 @contextmanager
@@ -148,23 +168,20 @@ def _alone(shop: Workshop) -> Iterator[None]:
         raise TransientError(f"Another run is at work on {shop.data_dir}: wait until it ends.") from error
     try:
         with shop.database.session() as session:
-            outbox.release(session, _owner())
+            outbox.release(session, shop.owner)
         yield
     finally:
         lock.release()
 
 
-def _owner() -> str:
-    return f"embedded@{socket.gethostname()}"
-
-
-def _keep_record(shop: Workshop, report: StageReport, now: datetime, begun: datetime) -> None:
-    details = {"planned": report.planned, "failed": report.failed, "stopped": report.stopped, **report.counts}
+def keep_record(session: Session, shop: Workshop, report: StageReport, now: datetime, begun: datetime) -> None:
+    """Write down what a stage did at `now`."""
+    told = {"planned": report.planned, "failed": report.failed, "stopped": report.stopped}
+    details = {**told, "seconds": round(report.seconds, 3), **report.counts}
     if report.name == "rank":
         details["encoder"] = shop.encoder_name or "none: ranked by words alone"
     ok = not report.failed and not report.stopped
-    with shop.database.session() as session:
-        session.add(Run(moment=now, stage=report.name, started_at=begun, finished_at=utc_now(), ok=ok, report=details))
+    session.add(Run(moment=now, stage=report.name, started_at=begun, finished_at=utc_now(), ok=ok, report=details))
 
 
 def _plan_ingest(shop: Workshop, session: Session, now: datetime) -> list[int]:
@@ -226,7 +243,7 @@ def _trend(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
 
 def _plan_papers(shop: Workshop, session: Session, _now: datetime) -> list[int]:
     ids = vectors.plan_papers(session, shop.encoder_name) if shop.encoder_name else []
-    return ids if ids and shop.encoder is not None else []
+    return ids if ids and shop.can_embed else []
 
 
 def _embed_papers(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
@@ -244,7 +261,7 @@ def _refresh_background(shop: Workshop, now: datetime, _ids: Sequence[int]) -> C
 
 def _plan_profiles(shop: Workshop, session: Session, _now: datetime) -> list[int]:
     ids = vectors.plan_profiles(session, shop.encoder_name) if shop.encoder_name else []
-    return ids if ids and shop.encoder is not None else []
+    return ids if ids and shop.can_embed else []
 
 
 def _embed_profiles(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Counts:
@@ -264,13 +281,15 @@ def _rank(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
 
 def _compose(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Counts:
     """Render editions and promise their messages, in one transaction."""
+    promised = 0
     with shop.database.session() as session:
-        for sheet in sheets.load_sheets(session, ids):
+        for promised, sheet in enumerate(sheets.load_sheets(session, ids), 1):  # noqa: B007 - it counts
             message = sheets.compose(shop.sender, sheet)
             content = assemble(shop.sender, message)
             outbox.enqueue(session, sheet.edition, message, content, shop.sender.address.addr_spec)
-    return Counter(messages=len(ids))
+    return Counter(messages=promised)
 
 
 def _deliver(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
-    return outbox.deliver(shop.database, shop.transport, now, ids, _owner())
+    courier = outbox.Courier(shop.database, shop.transport, shop.owner, shop.stopping.is_set)
+    return outbox.deliver(courier, now, ids)

@@ -29,6 +29,12 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("digest"), description="Database, `outbox/` and caches live here"
     )
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the data folder")
+    broker_url: str = Field(
+        "", repr=False, description="Redis that wakes the workers (`redis://…`); empty means one process tree does all"
+    )
+    lease_seconds: int = Field(60, ge=2, description="How long a worker that fell silent keeps its batch")
+    web_host: str = Field("127.0.0.1", description="Address that the web face listens on")
+    web_port: int = Field(8000, ge=0, le=65535, description="Its port; 0 means any that is free")
     base_url: str = Field("http://localhost:8000", description="Where the links in the mail point")
     secret_key: SecretStr = Field(
         SecretStr(""), description="Signs links; empty means one is made once and kept in the data folder"

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Enum, Index, LargeBinary, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Enum, Index, LargeBinary, TypeDecorator, UniqueConstraint, false, text
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 
@@ -51,6 +51,21 @@ def reference(target: str, *, index: bool = True) -> Any:
     return Field(foreign_key=target, index=index, ondelete="CASCADE")
 
 
+def embedder() -> Any:
+    """The encoder that has seen the row's present text, or None; by its index a tick finds what has no vector yet."""
+    return Field(default=None, max_length=128, index=True)
+
+
+def partial_index(name: str, column: str, *, where: str) -> Index:
+    """An index of the few rows that a plan looks for; `{false}` in `where` is said as each database says it."""
+    return Index(
+        name,
+        column,
+        sqlite_where=text(where.format(false="0")),
+        postgresql_where=text(where.format(false="false")),
+    )
+
+
 class SubscriberStatus(StrEnum):
     PENDING = "pending"
     ACTIVE = "active"
@@ -62,7 +77,7 @@ class SubscriberStatus(StrEnum):
 class Subscriber(SQLModel, table=True):
     """A person's address with a status and a schedule. `next_edition_at` is all that a tick looks at."""
 
-    __table_args__ = (Index("ix_subscriber_due", "status", "next_edition_at"),)
+    __table_args__ = (Index("ix_subscriber_due", "status", "next_edition_at", "id"),)
 
     id: int = key()
     email: str = Field(unique=True, max_length=254)
@@ -81,10 +96,13 @@ class Subscriber(SQLModel, table=True):
 class Profile(SQLModel, table=True):
     """One standing interest of a subscriber. `balance` is the share of the trend in a score, 0 to 0.6."""
 
-    __table_args__ = (UniqueConstraint("subscriber_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("subscriber_id", "name"),
+        Index("ix_profile_subscriber_id_active", "subscriber_id", "active"),
+    )
 
     id: int = key()
-    subscriber_id: int = reference("subscriber.id")
+    subscriber_id: int = reference("subscriber.id", index=False)
     name: str = Field(max_length=80)
     text: str = ""
     categories: list[str] = texts()
@@ -94,6 +112,7 @@ class Profile(SQLModel, table=True):
     weight: float = 1.0
     balance: float = 0.3
     active: bool = True
+    embedded_by: str | None = embedder()
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -115,6 +134,7 @@ class Paper(SQLModel, table=True):
     trend: float | None = None
     trend_facts: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     trended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    embedded_by: str | None = embedder()
     merged_into: int | None = Field(default=None, foreign_key="paper.id", index=True)
 
 
@@ -208,9 +228,13 @@ class SkipReason(StrEnum):
 
 
 class Edition(SQLModel, table=True):
-    """One subscriber's digest for one date, or the reason why there is none."""
+    """One subscriber's digest for one date, or the reason why there is none. `composed`: its message is promised."""
 
-    __table_args__ = (UniqueConstraint("subscriber_id", "edition_date"),)
+    __table_args__ = (
+        UniqueConstraint("subscriber_id", "edition_date"),
+        partial_index("ix_edition_to_compose", "id", where="skip_reason IS NULL AND composed = {false}"),
+        partial_index("ix_edition_skipped", "created_at", where="skip_reason IS NOT NULL"),
+    )
 
     id: int = key()
     subscriber_id: int = reference("subscriber.id", index=False)
@@ -219,6 +243,7 @@ class Edition(SQLModel, table=True):
     encoder: str = Field(default="", max_length=128)
     considered: int = 0
     failed_sources: list[str] = texts()
+    composed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -311,3 +336,31 @@ class Run(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ok: bool = False
     report: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+class Batch(SQLModel, table=True):
+    """Ids of a stage at a moment that a worker takes at once (scaled). The row is the work, a task only wakes for it.
+
+    It is `owner`'s until `lease_until`, which the owner moves on while it works; an owner that died loses it.
+    """
+
+    __table_args__ = (partial_index("ix_batch_open", "stage", where="finished_at IS NULL"),)
+
+    id: int = key()
+    stage: str = Field(max_length=32)
+    moment: datetime = Field(sa_type=UtcDateTime, index=True)
+    ids: list[int] = texts()
+    woken_at: datetime = Field(sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    attempt: int = 0
+    owner: str | None = Field(default=None, max_length=128)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    report: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+class Lease(SQLModel, table=True):
+    """The latest moment that a beat has taken for itself, so that of several beats one plans it."""
+
+    name: str = Field(primary_key=True, max_length=32)
+    moment: datetime = Field(sa_type=UtcDateTime)

@@ -1,5 +1,9 @@
 """What the stages work with, opened once per process from the settings: database, encoder, sources, transport."""
 
+import os
+import secrets
+import socket
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
@@ -24,13 +28,22 @@ from digest.sources.sample import SampleSource
 from digest.tables import Background, Paper
 
 
+def _embedded_owner() -> str:
+    """The name under which a run claims; the next run on this machine takes it for its own."""
+    return f"embedded@{socket.gethostname()}"
+
+
 class Workshop:
     """Everything that is opened once. Building it opens nothing but the database's engine."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, scaled: bool = False, connections: int = 5) -> None:
+        """`scaled`: other processes embed, rank and mail as well; `connections` to the database that this one keeps."""
         self.settings = settings
         self.data_dir = settings.data_dir
-        self.database = Database(settings.database)
+        self.database = Database(settings.database, connections)
+        self.scaled = scaled
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}" if scaled else _embedded_owner()
+        self.stopping = threading.Event()
         self.window = timedelta(days=settings.window_days)
         self.poll_interval = timedelta(minutes=settings.poll_minutes)
         self.encoder_name = LEXICAL if settings.encoder == "none" else settings.encoder
@@ -43,6 +56,11 @@ class Workshop:
         if made is None:
             self.encoder_name = LEXICAL
         return made
+
+    @property
+    def can_embed(self) -> bool:
+        """Embedded, this loads the encoder, so as to do without it; scaled, the worker that embeds will tell."""
+        return self.scaled or self.encoder is not None
 
     @property
     def needed_encoder(self) -> Encoder:

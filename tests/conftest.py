@@ -2,11 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import factories
 import pytest
+from real_servers import Postgres, find_postgres
 
 from digest.db import Database
 from digest.settings import Settings
@@ -23,6 +25,11 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def fresh_numbers() -> None:
+    factories.start_over()
+
+
 @pytest.fixture
 def now() -> datetime:
     return NOW
@@ -30,7 +37,7 @@ def now() -> datetime:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database at the newest revision, made once."""
+    """An empty SQLite database at the newest revision, made once."""
     path = tmp_path_factory.mktemp("migrated") / "digest.sqlite3"
     database = Database(f"sqlite:///{path}")
     database.upgrade()
@@ -38,12 +45,49 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server with an empty, migrated database `digest_template`."""
+    with find_postgres() as server:
+        server.execute("DROP DATABASE IF EXISTS digest_template", "CREATE DATABASE digest_template")
+        database = Database(server.url("digest_template"))
+        database.upgrade()
+        database.dispose()
+        yield server
+        server.execute("DROP DATABASE digest_template")
+
+
 @pytest.fixture
-def settings(migrated: Path, tmp_path: Path) -> Settings:
-    """Embedded, with the hashing encoder, mail kept in memory and no source."""
+def make_postgres_url(postgres: Postgres) -> Iterator[Callable[[], str]]:
+    """Makes the URL of a new migrated database, which is dropped after the test."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"digest_test_{os.getpid()}_{len(names)}")
+        postgres.execute(
+            f"DROP DATABASE IF EXISTS {names[-1]} WITH (FORCE)", f"CREATE DATABASE {names[-1]} TEMPLATE digest_template"
+        )
+        return postgres.url(names[-1])
+
+    yield make
+    postgres.execute(*(f"DROP DATABASE {name} WITH (FORCE)" for name in names))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> str:
+    """An empty, migrated database: every test that has one runs on SQLite and on PostgreSQL."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("make_postgres_url")())
     shutil.copy(migrated, tmp_path / "digest.sqlite3")
+    return f"sqlite:///{tmp_path / 'digest.sqlite3'}"
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Embedded, with the hashing encoder, mail kept in memory and no source."""
     return Settings(
         _env_file=None,
+        database_url=database_url,
         data_dir=tmp_path,
         encoder="hashing",
         transport="memory",

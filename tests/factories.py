@@ -11,6 +11,13 @@ from digest.tables import Paper, PaperExternalId, Profile, ProfileExample, Subsc
 
 _numbers = count(1)
 
+
+def start_over() -> None:
+    """Count from one again, so that a test's rows do not depend on the tests before it."""
+    global _numbers  # noqa: PLW0603
+    _numbers = count(1)
+
+
 TOPICS = {
     "mamba": "State space models such as Mamba replace attention by a selective recurrence of linear cost.",
     "auction": "We study auctions and matching markets, and give a truthful mechanism for bidders with budgets.",

@@ -85,9 +85,9 @@ def _check_settings(settings: Settings) -> Iterator[Finding]:
 def _check_database(settings: Settings) -> Finding:
     from digest.db import Database
 
-    database = Database(settings.database)
-    database.check_not_newer()
-    current, newest = database.revision(), database.newest_revision()
+    with Database(settings.database) as database:
+        database.check_not_newer()
+        current, newest = database.revision(), database.newest_revision()
     if current != newest:
         return Finding("database", FAIL, f"revision {current or 'none'}, wanted {newest}", "digest migrate")
     return Finding("database", OK, f"revision {current}")
@@ -131,9 +131,10 @@ def _check_sources(settings: Settings) -> Finding:
 
     shop = Workshop(settings)
     names = ", ".join(source.name for source in shop.sources) or "none"  # raises when one is unknown
-    if shop.database.revision() != shop.database.newest_revision():
-        return Finding("sources", OK, f"{names}; not asked yet")
-    failures = questions.latest_failures(shop, utc_now())
+    with shop.database as database:
+        if database.revision() != database.newest_revision():
+            return Finding("sources", OK, f"{names}; not asked yet")
+        failures = questions.latest_failures(shop, utc_now())
     if failures:
         told = " ".join(f"{name}: {why}" for name, why in failures.items())
         return Finding(

@@ -3,7 +3,7 @@
 import click
 
 from digest import __version__
-from digest.cli import demo, doctor, papers, people, runs
+from digest.cli import demo, doctor, papers, people, runs, services
 from digest.cli.output import Group
 
 
@@ -15,7 +15,8 @@ def cli() -> None:
     \b
     A first look:      digest demo
     One pass:          digest run
-    Is all well?       digest doctor
+    Day after day:     digest up
+    Is all well?       digest status, digest doctor
     """
 
 
@@ -36,6 +37,11 @@ for command in (
     papers.papers,
     runs.send_test,
     doctor.doctor,
+    services.up,
+    services.web,
+    services.schedule,
+    services.worker,
+    services.beat,
 ):
     cli.add_command(command)
 

@@ -13,7 +13,7 @@ from digest.composing.messages import Message, Sender, make_message_id, render, 
 from digest.papers import sentences
 from digest.papers.latex import read_latex
 from digest.ranking import reasons
-from digest.tables import Edition, EditionItem, OutboxMessage, Paper, Profile, Subscriber
+from digest.tables import Edition, EditionItem, Paper, Profile, Subscriber
 
 EXCERPT_LENGTH = 460  # characters of an abstract in the mail
 MOST_AUTHORS = 5
@@ -59,14 +59,15 @@ class Entry:
 
 def plan(session: Session, only: int | None = None) -> list[int]:
     """Editions that hold papers and have no message yet."""
-    promised = select(OutboxMessage.id).where(OutboxMessage.edition_id == Edition.id).exists()
-    query = select(Edition.id).where(col(Edition.skip_reason).is_(None), ~promised).order_by(col(Edition.id))
+    query = select(Edition.id).where(col(Edition.skip_reason).is_(None), ~col(Edition.composed))
+    query = query.order_by(col(Edition.id))
     return list(session.exec(query if only is None else query.where(Edition.subscriber_id == only)))
 
 
 def load_sheets(session: Session, ids: Sequence[int]) -> Iterator[Sheet]:
-    """The rows of editions, with one query per table for all of them."""
-    editions = session.exec(select(Edition).where(col(Edition.id).in_(ids)).order_by(col(Edition.id))).all()
+    """The rows of editions that have no message yet, with one query per table for all of them."""
+    waiting = select(Edition).where(col(Edition.id).in_(ids), ~col(Edition.composed))
+    editions = session.exec(waiting.order_by(col(Edition.id))).all()
     items: dict[int, list[EditionItem]] = defaultdict(list)
     for item in session.exec(
         select(EditionItem).where(col(EditionItem.edition_id).in_(ids)).order_by(col(EditionItem.rank))

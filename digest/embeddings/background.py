@@ -6,6 +6,7 @@ What is usual for everybody says nothing about one reader; scoring subtracts it.
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,18 +37,17 @@ class Crowd:
 
 def plan(session: Session, encoder: str, now: datetime) -> list[int]:
     """The newest paper's id when the crowd has changed, and grown by a tenth or aged, since it was last looked at."""
-    size, newest = session.exec(rankable(encoder, func.count(col(Paper.id)), func.max(Paper.id))).one()
-    last = _latest(session, encoder)
-    read = min(size, MOST_PAPERS)
-    if not size or (last is not None and (last.newest_paper_id, last.paper_count) == (newest, read)):
+    last, newest = _latest(session, encoder), session.exec(_newest(encoder, 1)).first()
+    if newest is None or (last is not None and last.newest_paper_id == newest):
         return []
+    read = session.exec(select(func.count()).select_from(_newest(encoder, MOST_PAPERS).subquery())).one()
     grown = last is None or read >= last.paper_count * GROWTH or last.computed_at < now - FRESH
     return [newest] if grown else []
 
 
 def refresh(session: Session, encoder: str, now: datetime) -> int:
     """Work the crowd out anew from the newest papers, in chunks; returns how many there were."""
-    ids = session.exec(rankable(encoder, Paper.id).order_by(col(Paper.id).desc()).limit(MOST_PAPERS)).all()
+    ids = session.exec(_newest(encoder, MOST_PAPERS)).all()
     dimension = _dimension(session, encoder)
     total, outer = np.zeros(dimension), np.zeros((dimension, dimension))
     counts = np.zeros(lexical.TERMS, dtype=np.uint32)
@@ -83,6 +83,10 @@ def load(session: Session, encoder: str) -> Crowd | None:
         covariance=np.frombuffer(row.covariance, dtype=np.float32).reshape(row.dimension, row.dimension),
         counts=np.frombuffer(zlib.decompress(row.term_counts), dtype=np.uint32),
     )
+
+
+def _newest(encoder: str, count: int) -> Any:
+    return rankable(encoder, Paper.id).order_by(col(Paper.id).desc()).limit(count)
 
 
 def _latest(session: Session, encoder: str) -> Background | None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+from sqlalchemy import ColumnElement, or_, update
 from sqlmodel import Session, col, select
 
 from digest.db import Database
@@ -42,12 +43,16 @@ def rankable(encoder: str, *columns: Any) -> Any:
     return query
 
 
+def _not_embedded(column: Any, encoder: str) -> ColumnElement[bool]:
+    """Said in ranges, so that an index finds the few rows among millions."""
+    return or_(column.is_(None), column < encoder, column > encoder)
+
+
 def plan_papers(session: Session, encoder: str) -> list[int]:
-    """Papers without a vector by `encoder`, newest first."""
-    has_vector = select(PaperVector.paper_id).where(PaperVector.paper_id == Paper.id, PaperVector.encoder == encoder)
+    """Papers whose present text `encoder` has not seen, newest first."""
     query = (
         select(Paper.id)
-        .where(~has_vector.exists(), col(Paper.merged_into).is_(None))
+        .where(_not_embedded(col(Paper.embedded_by), encoder), col(Paper.merged_into).is_(None))
         .order_by(col(Paper.announced_at).desc(), col(Paper.id))
     )
     return list(session.exec(query))
@@ -73,6 +78,7 @@ def embed_papers(database: Database, encoder: Encoder, now: datetime, ids: Seque
     with database.session() as session:
         known = set(_stored(session, encoder.name, ids))
         session.add_all(row for row in rows if row.paper_id not in known)
+        _mark(session, Paper, ids, encoder)
     return len(rows)
 
 
@@ -81,18 +87,22 @@ def _stored(session: Session, encoder: str, ids: Sequence[int]) -> Sequence[int]
     return session.exec(query).all()
 
 
+def _mark(session: Session, table: type[Paper] | type[Profile], ids: Sequence[int], encoder: Encoder) -> None:
+    marked = update(table).where(col(table.id).in_(ids)).values(embedded_by=encoder.name)
+    session.exec(marked.execution_options(synchronize_session=False))
+
+
 def plan_profiles(session: Session, encoder: str) -> list[int]:
-    """Profiles that say something in words and have no vector by `encoder`."""
-    has_vector = select(ProfileVector.profile_id).where(
-        ProfileVector.profile_id == Profile.id, ProfileVector.encoder == encoder
-    )
-    query = select(Profile).where(~has_vector.exists(), col(Profile.active)).order_by(col(Profile.id))
-    return [profile.id for profile in session.exec(query) if profile_text(profile)]
+    """Profiles whose present text `encoder` has not seen."""
+    query = select(Profile.id).where(_not_embedded(col(Profile.embedded_by), encoder), col(Profile.active))
+    return list(session.exec(query.order_by(col(Profile.id))))
 
 
 def embed_profiles(database: Database, encoder: Encoder, ids: Sequence[int]) -> int:
+    """Embed the profiles that say something in words; the others are marked as seen."""
     with database.session(write=False) as session:
-        profiles = list(session.exec(select(Profile).where(col(Profile.id).in_(ids)).order_by(col(Profile.id))))
+        listed = session.exec(select(Profile).where(col(Profile.id).in_(ids)).order_by(col(Profile.id)))
+        profiles = [profile for profile in listed if profile_text(profile)]
     vectors = encoder.encode([profile_text(profile) for profile in profiles])
     with database.session() as session:
         for profile, vector in zip(profiles, vectors, strict=True):
@@ -104,4 +114,5 @@ def embed_profiles(database: Database, encoder: Encoder, ids: Sequence[int]) -> 
                     vector=to_bytes(vector),
                 )
             )
+        _mark(session, Profile, ids, encoder)
     return len(profiles)

@@ -11,8 +11,10 @@ deferred ┘  (lease)   ├─> deferred     this message may go later: back-off
 import random
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from sqlalchemy import and_, or_, update
 from sqlmodel import Session, col, select
@@ -32,6 +34,16 @@ DEADLINE = timedelta(hours=20)  # after that the next edition is due, and its pa
 WAITING = (OutboxState.PLANNED, OutboxState.DEFERRED)
 
 
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """Who delivers, and by what; `stopping` is asked before every message."""
+
+    database: Database
+    transport: Transport
+    owner: str
+    stopping: Callable[[], bool] = lambda: False
+
+
 def _claimable(now: datetime):  # type: ignore[no-untyped-def]  # an SQL expression
     abandoned = and_(col(OutboxMessage.state) == OutboxState.SENDING, col(OutboxMessage.lease_until) < utc_now())
     waiting = and_(col(OutboxMessage.state).in_(WAITING), col(OutboxMessage.next_at) <= now)
@@ -46,6 +58,7 @@ def plan(session: Session, now: datetime, only: int | None = None) -> list[int]:
 
 def enqueue(session: Session, edition: Edition, message: Message, content: bytes, envelope_from: str) -> None:
     """Promise an edition's message; it goes out once this transaction is committed."""
+    edition.composed = True
     session.add(
         OutboxMessage(
             subscriber_id=edition.subscriber_id,
@@ -74,9 +87,10 @@ def release(session: Session, owner: str, ids: Sequence[int] | None = None) -> N
 def claim(session: Session, now: datetime, ids: Sequence[int], owner: str) -> list[OutboxMessage]:
     """Take those of `ids` that are still free (or already ours), for as long as the lease lasts."""
     ours = and_(col(OutboxMessage.state) == OutboxState.SENDING, col(OutboxMessage.owner) == owner)
+    free = select(OutboxMessage.id).where(col(OutboxMessage.id).in_(ids), or_(_claimable(now), ours))
     session.exec(
         update(OutboxMessage)
-        .where(col(OutboxMessage.id).in_(ids), or_(_claimable(now), ours))
+        .where(col(OutboxMessage.id).in_(free.with_for_update(skip_locked=True)))
         .values(state=OutboxState.SENDING, owner=owner, lease_until=utc_now() + LEASE)
         .execution_options(synchronize_session=False)
     )
@@ -86,28 +100,34 @@ def claim(session: Session, now: datetime, ids: Sequence[int], owner: str) -> li
     return list(session.exec(mine.order_by(col(OutboxMessage.id))))
 
 
-def deliver(database: Database, transport: Transport, now: datetime, ids: Sequence[int], owner: str) -> Counter[str]:
+def deliver(courier: Courier, now: datetime, ids: Sequence[int]) -> Counter[str]:
     """Send a batch, each message settled in its own transaction right after the answer. Counts by outcome.
 
-    Raises Unreachable when the other side is gone; what was not sent is then free again.
+    What was not sent, because the other side is gone or we are told to stop, is then free again. Raises Unreachable
+    when it is gone.
     """
-    with database.session() as session:
-        messages = claim(session, now, ids, owner)
-    counts: Counter[str] = Counter()
+    with courier.database.session() as session:
+        messages = claim(session, now, ids, courier.owner)
     try:
-        with transport:
-            for message in messages:
-                counts[_deliver_one(database, transport, message, now)] += 1
+        with courier.transport:
+            going = takewhile(lambda _: not courier.stopping(), messages)
+            counts = Counter(_deliver_one(courier, message, now) for message in going)
     except Unreachable:
-        with database.session() as session:
-            release(session, owner, [message.id for message in messages])
+        _hand_back(courier, messages)
         raise
+    if counts.total() < len(messages):
+        _hand_back(courier, messages)
     return counts
 
 
-def _deliver_one(database: Database, transport: Transport, message: OutboxMessage, now: datetime) -> str:
+def _hand_back(courier: Courier, messages: Sequence[OutboxMessage]) -> None:
+    with courier.database.session() as session:
+        release(session, courier.owner, [message.id for message in messages])
+
+
+def _deliver_one(courier: Courier, message: OutboxMessage, now: datetime) -> str:
     """Ask for the last time whether this person wants mail, send, and write down what came of it."""
-    with database.session() as session:
+    with courier.database.session() as session:
         if not _still_ours(session, message):
             return "lost"
         why_not = _objection(session, message, now)
@@ -121,14 +141,14 @@ def _deliver_one(database: Database, transport: Transport, message: OutboxMessag
         name=f"{message.message_id.strip('<>').partition('@')[0]}-{message.recipient}",
     )
     try:
-        state, reply = OutboxState.SENT, transport.send(envelope)
+        state, reply = OutboxState.SENT, courier.transport.send(envelope)
     except Unreachable:
         raise
     except TransientError as error:
         state, reply = OutboxState.DEFERRED, str(error)
     except PermanentError as error:
         state, reply = OutboxState.BOUNCED, str(error)
-    with database.session() as session:
+    with courier.database.session() as session:
         _settle(session, message, state, now, reply)
     get_logger().info("message_settled", message=message.id, subscriber=message.subscriber_id, state=state.value)
     return state.value

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from digest.db import take_turns
 from digest.tables import Suppression
 
 
@@ -17,6 +18,7 @@ def digest_of(address: str) -> str:
 def suppress(session: Session, address: str, reason: str, now: datetime) -> None:
     """Put an address on the list; the first reason stays."""
     digest = digest_of(address)
+    take_turns(session, "suppression")
     if session.exec(select(Suppression).where(Suppression.address_digest == digest)).first() is None:
         session.add(Suppression(address_digest=digest, reason=reason[:200], created_at=now))
 

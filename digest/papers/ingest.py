@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select, tuple_
 
-from digest.db import Database, batches
+from digest.db import Database, batches, take_turns
 from digest.papers.identity import Identifier, identifiers
 from digest.sources.base import PaperRecord, Refusal, SignalRecord
 from digest.tables import Paper, PaperExternalId, PaperVector, Signal
@@ -43,6 +43,7 @@ def store(
         report.refusals += [item for item in batch if isinstance(item, Refusal)]
         report.counts["received"] += len(batch)
         with database.session() as session:
+            take_turns(session, "papers")
             known, _papers = _read_known(session, records)  # the papers are held so that the session keeps them
             for record in records:
                 _upsert(session, known, record, now, report)
@@ -127,6 +128,7 @@ def _refresh(session: Session, paper: Paper, record: PaperRecord) -> bool:
         setattr(paper, name, value)
     paper.version = record.version
     session.exec(delete(PaperVector).where(col(PaperVector.paper_id) == paper.id))  # its vector is of the old text
+    paper.embedded_by = None
     return True
 
 

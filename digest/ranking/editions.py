@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, delete, func, insert, tuple_
 from sqlmodel import Session, col, select
 
 from digest.clock import Schedule, edition_day, local_day, next_slot
@@ -42,38 +42,56 @@ def store(session: Session, made: dict[int, Draft], now: datetime, encoder: str)
     Returns counts: editions, items, and one per skip reason.
     """
     query = select(Subscriber).where(col(Subscriber.id).in_(made), Subscriber.status == SubscriberStatus.ACTIVE)
+    subscribers = session.exec(query.order_by(col(Subscriber.id)).with_for_update(of=Subscriber)).all()
+    days = {subscriber.id: _schedule_next(session, subscriber, now) for subscriber in subscribers}
+    settled = _clear_skipped(session, days)
     failed = failed_sources(session, now)
-    counts: Counter[str] = Counter()
-    for subscriber in session.exec(query.order_by(col(Subscriber.id))):
-        counts += _store_one(session, subscriber, made[subscriber.id], Edition(**_common(now, encoder, failed)))
-    return counts
+    common = _common(now, encoder, failed)
+    rows = [
+        {**common, "subscriber_id": who, "edition_date": days[who], "considered": made[who].considered}
+        | {"skip_reason": _skip_reason(made[who], failed)}
+        for who in days
+        if who not in settled
+    ]
+    _insert(session, rows, made)
+    reasons = Counter(row["skip_reason"].value for row in rows if row["skip_reason"])
+    picked = [len(made[row["subscriber_id"]].picks) for row in rows if not row["skip_reason"]]
+    return +Counter({"editions": len(picked), "items": sum(picked), **reasons})
 
 
-def _common(now: datetime, encoder: str, failed: list[str]) -> dict[str, Any]:
-    return {"created_at": now, "encoder": encoder, "failed_sources": failed}
-
-
-def _store_one(session: Session, subscriber: Subscriber, made: Draft, edition: Edition) -> Counter[str]:
-    """Store one edition unless its date has one already; one that was skipped is replaced."""
-    now = edition.created_at
+def _schedule_next(session: Session, subscriber: Subscriber, now: datetime) -> date:
+    """Set when the next edition is due; returns the date of the one that is stored now."""
     schedule = Schedule(subscriber.zone, subscriber.hour, subscriber.weekdays)
     due = subscriber.next_edition_at or now
     day = edition_day(due, schedule, now) if due <= now else _last_day(session, subscriber)
     subscriber.next_edition_at, subscriber.last_edition_at = next_slot(day, schedule), now
-    known = session.exec(
-        select(Edition).where(Edition.subscriber_id == subscriber.id, Edition.edition_date == day)
-    ).first()
-    if known is not None and known.skip_reason not in RETRIED:
-        return Counter()
-    if known is not None:
-        session.delete(known)
-        session.flush()
-    edition.subscriber_id, edition.edition_date = subscriber.id, day
-    edition.skip_reason, edition.considered = _skip_reason(made, edition.failed_sources), made.considered
-    session.add(edition)
-    session.flush()
-    session.add_all(make_item(edition.id, rank, pick) for rank, pick in enumerate(made.picks, 1))
-    return Counter({edition.skip_reason.value: 1} if edition.skip_reason else {"editions": 1, "items": len(made.picks)})
+    return day
+
+
+def _clear_skipped(session: Session, days: dict[int, date]) -> set[int]:
+    """Delete the editions of these days that were skipped and may be made anew; returns whose edition stands."""
+    wanted = tuple_(col(Edition.subscriber_id), col(Edition.edition_date)).in_(list(days.items()))
+    known = session.exec(select(Edition.id, Edition.subscriber_id, Edition.skip_reason).where(wanted)).all()
+    session.exec(delete(Edition).where(col(Edition.id).in_([key for key, _, why in known if why in RETRIED])))
+    return {who for _, who, why in known if why not in RETRIED}
+
+
+def _insert(session: Session, rows: list[dict[str, Any]], made: dict[int, Draft]) -> None:
+    """Editions and their items, each table in one statement: a row object each would cost ten times as much."""
+    if not rows:
+        return
+    ids = session.scalars(insert(Edition).returning(col(Edition.id), sort_by_parameter_order=True), rows).all()
+    items = [
+        make_item(edition_id, rank, pick).model_dump(exclude={"id"})
+        for edition_id, row in zip(ids, rows, strict=True)
+        for rank, pick in enumerate(made[row["subscriber_id"]].picks, 1)
+    ]
+    if items:
+        session.execute(insert(EditionItem), items)
+
+
+def _common(now: datetime, encoder: str, failed: list[str]) -> dict[str, Any]:
+    return {"created_at": now, "encoder": encoder, "failed_sources": failed}
 
 
 def _skip_reason(made: Draft, failed: list[str]) -> SkipReason | None:

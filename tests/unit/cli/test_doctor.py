@@ -63,6 +63,7 @@ def test_a_source_that_failed_lately_is_named_with_the_reason(shop: Workshop, mo
     shop.sources = [ListSource(error=TransientError("cut off"))]
     pipeline.run(shop, utc_now(), upto="ingest")
     monkeypatch.setenv("DIGEST_DATA_DIR", str(shop.data_dir))
+    monkeypatch.setenv("DIGEST_DATABASE_URL", shop.settings.database)
     found = find("sources")
     assert (found.state, "lists: cut off" in found.detail, bool(found.mend)) == (WARN, True, True)
 

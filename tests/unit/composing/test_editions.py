@@ -363,6 +363,7 @@ def test_editions_with_papers_and_no_message_are_planned(
     promised, skipped, missing = stored(3)
     with database.session() as session:
         session.get_one(Edition, skipped).skip_reason = SkipReason.NO_MATCH
+        session.get_one(Edition, promised).composed = True
         session.add(
             OutboxMessage(
                 subscriber_id=session.get_one(Edition, promised).subscriber_id,

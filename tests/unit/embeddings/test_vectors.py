@@ -118,14 +118,18 @@ def test_the_number_of_statements_does_not_grow_with_the_papers(database: Databa
     assert cost(50) == cost(2) <= 10
 
 
-def test_profiles_that_say_something_in_words_are_planned(database: Database, now: datetime) -> None:
+def test_profiles_are_planned_once_and_embedded_when_they_say_something(database: Database, now: datetime) -> None:
     with database.session() as session:
         subscriber = make_subscriber(session, now)
         text = make_profile(session, subscriber).id
         keywords = make_profile(session, subscriber, name="k", text=" ", keywords=["graph"]).id
-        make_profile(session, subscriber, name="silent", text=" \n")
+        silent = make_profile(session, subscriber, name="silent", text=" \n").id
         make_profile(session, subscriber, name="off", active=False)
-        assert vectors.plan_profiles(session, ENCODER.name) == [text, keywords]
+        assert vectors.plan_profiles(session, ENCODER.name) == [text, keywords, silent]
+    assert vectors.embed_profiles(database, ENCODER, [text, keywords, silent]) == 2
+    with database.session(write=False) as session:
+        assert vectors.plan_profiles(session, ENCODER.name) == []
+        assert len(vectors.plan_profiles(session, "another")) == 3
 
 
 def test_profile_vectors_are_of_text_and_keywords_and_are_replaced(database: Database, now: datetime) -> None:

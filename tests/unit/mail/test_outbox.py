@@ -49,8 +49,10 @@ class Post:
         return [row.id for row in self.rows()][-count:]
 
     def deliver(self, ids: Sequence[int], moment: datetime | None = None) -> Counter[str]:
-        transport = SmtpTransport(Relay("127.0.0.1", self.sink.port))
-        return outbox.deliver(self.database, transport, moment or self.now, ids, US)
+        return self.send(SmtpTransport(Relay("127.0.0.1", self.sink.port)), ids, moment)
+
+    def send(self, transport: Transport, ids: Sequence[int], moment: datetime | None = None) -> Counter[str]:
+        return outbox.deliver(outbox.Courier(self.database, transport, US), moment or self.now, ids)
 
     def run_stage(self, transport: Transport | None = None) -> pipeline.StageReport:
         """What the pipeline makes of it."""
@@ -246,7 +248,7 @@ def test_a_relay_that_is_not_there_costs_nothing(post: Post) -> None:
     with SmtpSink() as gone:
         port = gone.port
     with pytest.raises(Unreachable):
-        outbox.deliver(post.database, SmtpTransport(Relay("127.0.0.1", port)), post.now, ids, US)
+        post.send(SmtpTransport(Relay("127.0.0.1", port)), ids)
     assert [(row.state, row.attempt) for row in post.rows()] == [(OutboxState.PLANNED, 0)] * 3
 
 
@@ -428,6 +430,7 @@ def test_one_message_that_cannot_be_read_stops_no_other(post: Post) -> None:
     assert len(post.sink.messages) == 4
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_an_answer_that_cannot_be_recorded_is_not_asked_for_twice_in_a_run(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -442,7 +445,7 @@ def test_an_answer_that_cannot_be_recorded_is_not_asked_for_twice_in_a_run(
 
 def test_memory_is_a_transport_too(post: Post) -> None:
     transport = MemoryTransport()
-    outbox.deliver(post.database, transport, post.now, post.promise(), US)
+    post.send(transport, post.promise())
     (row,) = post.rows()
     assert [envelope.recipient for envelope in transport.sent] == [row.recipient]
     assert transport.sent[0].name == f"{row.message_id[1:].partition('@')[0]}-{row.recipient}"
@@ -457,6 +460,6 @@ def test_a_message_that_was_taken_over_in_mid_batch_is_not_sent_by_us(post: Post
             return super().send(envelope)
 
     transport = TakenOver()
-    assert outbox.deliver(post.database, transport, post.now, [first, second], US) == {"sent": 1, "lost": 1}
+    assert post.send(transport, [first, second]) == {"sent": 1, "lost": 1}
     assert len(transport.sent) == 1
     assert post.states() == [OutboxState.SENT, OutboxState.SENDING]
