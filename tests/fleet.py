@@ -60,6 +60,27 @@ class Fleet:
         self.processes.append(process)
         return process
 
+    def wait_for_workers(self, count: int) -> None:
+        """Until so many workers say that they are ready."""
+
+        def ready() -> bool:
+            from celery import Celery
+
+            with Celery(broker=self.redis.url, set_as_current=False) as asker:
+                return len(asker.control.ping(timeout=1.0)) >= count
+
+        wait_until(ready, f"{count} workers are ready", 60)
+
+    def cpu_seconds(self) -> float:
+        """What all processes have used, those that they forked included."""
+        ticks = 0
+        for process in self.processes:
+            found = subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True, text=True, check=False)
+            for number in found.stdout.split():
+                fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def tick(self, moment: datetime) -> None:
         """Send what beat would send, for a moment of the test's choice."""
         from celery import Celery

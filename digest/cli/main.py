@@ -3,7 +3,7 @@
 import click
 
 from digest import __version__
-from digest.cli import demo, doctor, papers, people, runs, services
+from digest.cli import demo, doctor, papers, people, runs, services, status
 from digest.cli.output import Group
 
 
@@ -36,6 +36,7 @@ for command in (
     papers.preview,
     papers.papers,
     runs.send_test,
+    status.status,
     doctor.doctor,
     services.up,
     services.web,

@@ -77,9 +77,18 @@ def embed_papers(database: Database, encoder: Encoder, now: datetime, ids: Seque
     ]
     with database.session() as session:
         known = set(_stored(session, encoder.name, ids))
-        session.add_all(row for row in rows if row.paper_id not in known)
-        _mark(session, Paper, ids, encoder)
+        current = _unchanged(session, papers)
+        session.add_all(row for row in rows if row.paper_id in current - known)
+        _mark(session, Paper, [*current], encoder)
     return len(rows)
+
+
+def _unchanged(session: Session, papers: Sequence[Paper]) -> set[int]:
+    """The papers whose text is still the one that was embedded; the others are planned again. Locks the rows."""
+    ids = [paper.id for paper in papers]
+    query = select(Paper.id, Paper.title, Paper.abstract).where(col(Paper.id).in_(ids)).order_by(col(Paper.id))
+    texts = {number: (title, abstract) for number, title, abstract in session.exec(query.with_for_update())}
+    return {paper.id for paper in papers if texts.get(paper.id) == (paper.title, paper.abstract)}
 
 
 def _stored(session: Session, encoder: str, ids: Sequence[int]) -> Sequence[int]:

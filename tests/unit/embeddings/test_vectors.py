@@ -1,6 +1,6 @@
 """Which vectors are missing, and how they come into the store and out of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from digest.db import Database
 from digest.embeddings import vectors
-from digest.embeddings.encoder import HashingEncoder, unit
+from digest.embeddings.encoder import HashingEncoder, Vectors, unit
 from digest.papers import sentences
 from digest.tables import Paper, PaperVector, ProfileVector
 
@@ -116,6 +116,22 @@ def test_the_number_of_statements_does_not_grow_with_the_papers(database: Databa
             return statements()
 
     assert cost(50) == cost(2) <= 10
+
+
+def test_a_text_that_changed_while_it_was_embedded_is_planned_again(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        paper = make_paper(session, now)
+
+    class Interrupted(HashingEncoder):
+        def encode(self, texts: Sequence[str]) -> Vectors:
+            with database.session() as session:
+                session.get_one(Paper, paper.id).abstract = "A correction."
+            return super().encode(texts)
+
+    vectors.embed_papers(database, Interrupted(), now, [paper.id])
+    assert stored(database) == {}
+    with database.session(write=False) as session:
+        assert vectors.plan_papers(session, ENCODER.name) == [paper.id]
 
 
 def test_profiles_are_planned_once_and_embedded_when_they_say_something(database: Database, now: datetime) -> None:
