@@ -138,7 +138,7 @@ def _sum_up(name: str, batches: Sequence[Batch]) -> StageReport:
 def _wake_again(session: Session, lease: timedelta) -> list[WakeUp]:
     """Wake for batches whose owner fell silent, and for those that wait in a stage where nothing has moved for long."""
     now = utc_now()
-    silent = and_(OPEN, col(Batch.lease_until) < now)
+    silent = and_(OPEN, col(Batch.lease_until) < now, col(Batch.woken_at) < now - lease)
     moving = select(Batch.stage).where(
         or_(col(Batch.lease_until) > now, col(Batch.finished_at) > now - PATIENCE * lease)
     )
@@ -149,8 +149,6 @@ def _wake_again(session: Session, lease: timedelta) -> list[WakeUp]:
     found = session.exec(lost).all()
     for batch in found:
         batch.woken_at = now
-        if batch.lease_until is not None:
-            batch.lease_until = now  # it stays free, and is not woken for again at once
     return [WakeUp(batch.id, batch.stage) for batch in found]
 
 

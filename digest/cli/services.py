@@ -73,6 +73,7 @@ def worker(queues: str, concurrency: int | None) -> None:
     if unknown := sorted(set(names) - set(TIME_LIMITS)):
         raise InvalidRequest(f"There is no queue “{unknown[0]}”: choose from {QUEUES}.")
     shop = open_shop()  # brings the schema up to date before a batch needs it
+    _require_broker(shop)
     shop.database.dispose()
     processes = concurrency or (1 if "embed" in names else os.cpu_count() or 1)
     level = f"--loglevel={shop.settings.log_level}"
@@ -85,8 +86,16 @@ def beat() -> None:
     from digest.tasks.app import app
 
     shop = open_shop()
+    _require_broker(shop)
     shop.database.dispose()
     app.start(["beat", f"--loglevel={shop.settings.log_level}"])
+
+
+def _require_broker(shop: Workshop) -> None:
+    from digest.errors import ConfigurationError
+
+    if not shop.settings.broker_url:
+        raise ConfigurationError("DIGEST_BROKER_URL is not set: workers need a Redis; without one use `digest up`.")
 
 
 def _refuse_broker(shop: Workshop, command: str) -> None:

@@ -1,4 +1,4 @@
-"""`digest status`: is today all right, and if not, what to do."""
+"""`digest status`: whether today is all right, and if not, what to do."""
 
 from __future__ import annotations
 
@@ -11,66 +11,62 @@ from digest.cli.output import JSON, print_json, print_table
 from digest.cli.shop import open_shop
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
-    from digest.advice import Advice
-    from digest.health import Health
+    from digest.health import Advice, Health
 
-COLOURS = {"warn": "yellow", "fail": "red"}
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command()
 @JSON
 def status(as_json: bool) -> None:
-    """Say in a screen whether today is all right, and if not, what to do. Exit status 1 when something fails."""
-    from digest.advice import State, advise, summarise
+    """Say in one screen whether today is all right, and if not, what to do. Exit status 1 when something fails."""
     from digest.clock import utc_now
-    from digest.health import measure
+    from digest.health import FAIL, OK, advise, measure, verdict
 
     shop = open_shop()
-    with shop.database.session(write=False) as session:
-        health = measure(session, utc_now())
+    health = measure(shop, utc_now())
     advice = advise(health)
     if as_json:
-        print_json({"verdict": summarise(health, advice), "advice": [asdict(a) for a in advice], **asdict(health)})
+        told = [asdict(one) for one in advice]
+        print_json({"verdict": verdict(advice), "advice": told, "health": asdict(health)})
     else:
-        click.secho(summarise(health, advice), bold=True)
-        _show(health, advice)
-    if any(one.state is State.FAIL for one in advice):
+        click.secho(advice[0].detail if advice[0].state == OK else verdict(advice), bold=True)
+        _show_advice(advice if len(advice) > 1 else [])
+        _show_sources(health)
+        _show_work(health)
+    if any(one.state == FAIL for one in advice):
         raise SystemExit(1)
 
 
-def _show(health: Health, advice: list[Advice]) -> None:
+def _show_advice(advice: list[Advice]) -> None:
     for one in advice:
-        click.echo(f"\n{click.style(one.state.value, fg=COLOURS[one.state])}  {one.what}\n      → {one.mend}")
-    click.echo()
-    _show_sources(health)
-    _show_backlog(health)
-    told = ", ".join(f"{count} {outcome}" for outcome, count in health.mails.items() if count) or "none"
-    click.echo(f"Mails in 24 hours: {told}.")
-    when = f"next edition {_moment(health.next_due)}" if health.next_due else "no edition is due"
-    click.echo(f"Active subscribers: {health.subscribers}; {when}.")
+        click.echo(f"{click.style(f'{one.state:<5}', fg=COLOURS[one.state])} {one.what}: {one.detail}")
+        if one.mend:
+            click.echo(f"      → {one.mend}")
 
 
 def _show_sources(health: Health) -> None:
-    rows = [
-        (name, _age(health.now - source.last_success) if source.last_success else "never", source.received, source.new)
-        for name, source in health.sources.items()
-    ]
-    print_table(("source", "last read", "received", "new"), rows, empty="No source was asked in the last four days.")
+    rows = [(name, _ago(health, one.success_at), one.received, one.new) for name, one in health.sources.items()]
+    print_table(("source", "last read", "received in 24 h", "new"), rows, empty="DIGEST_SOURCES names no source.")
 
 
-def _show_backlog(health: Health) -> None:
-    waiting = {name: backlog for name, backlog in health.backlog.items() if backlog.count}
-    rows = [(name, backlog.count, _age(backlog.age(health.now))) for name, backlog in waiting.items()]
-    print_table(("waiting", "how many", "oldest"), rows, empty="Nothing waits.")
+def _show_work(health: Health) -> None:
+    """What waits, by stage, and in the scaled form the queues; then the mails by outcome."""
+    rows = [(name, backlog.count, _ago(health, backlog.oldest, "")) for name, backlog in health.backlogs.items()]
+    print_table(("stage", "waiting", "the oldest since"), rows)
+    if health.scaled:
+        queues = [
+            (name, queue.waiting, queue.running, _ago(health, queue.waiting_since, ""))
+            for name, queue in health.queues.items()
+        ]
+        print_table(("queue", "waiting", "running", "the oldest since"), queues)
+    mails = [(outcome, count) for outcome, count in health.mails.items() if count]
+    print_table(("mails in 24 h", "how many"), mails, empty="No mail in 24 hours.")
 
 
-def _age(age: timedelta) -> str:
-    from digest.advice import say_age
+def _ago(health: Health, moment: datetime | None, never: str = "never") -> str:
+    from digest.health import say_age
 
-    return say_age(age)
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment:%a %d %b %H:%M} UTC"
+    return f"{say_age(health.age(moment))} ago" if moment else never

@@ -1,10 +1,13 @@
 """The web face: for now a bare page that says whether today is all right, and what machines ask."""
 
+import threading
+import time
 from collections.abc import Awaitable, Callable
 
 import redis
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -12,18 +15,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from digest.advice import advise, summarise
 from digest.clock import utc_now
 from digest.errors import DigestError
-from digest.health import Health, measure
+from digest.health import Health, advise, measure, verdict
 from digest.log import get_logger
 from digest.templating import render
-from digest.web.metrics import HealthCollector
+from digest.web.metrics import render_metrics
 from digest.workshop import Workshop
 
 BROKER_PATIENCE = 2  # seconds
+FRESH = 2  # seconds for which an answer holds: a stranger who asks a thousand times costs one look at the database
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; "
+    "frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -31,13 +35,13 @@ HEADERS = {
 
 
 def make_app(shop: Workshop) -> Starlette:
-    """The web face over a workshop. Its endpoints are plain functions: Starlette runs them in threads."""
+    """The web face of a workshop. Its endpoints are plain functions, which Starlette runs in threads."""
     pages = _Pages(shop)
     routes = [
-        Route("/", pages.home),
-        Route("/healthz", pages.healthz),
-        Route("/readyz", pages.readyz),
-        Route("/metrics", pages.metrics),
+        Route("/", pages.home, methods=["GET"]),
+        Route("/healthz", pages.healthz, methods=["GET"]),
+        Route("/readyz", pages.readyz, methods=["GET"]),
+        Route("/metrics", pages.metrics, methods=["GET"]),
     ]
     return Starlette(routes=routes, middleware=[Middleware(BaseHTTPMiddleware, dispatch=_add_headers)])
 
@@ -51,13 +55,15 @@ async def _add_headers(request: Request, call_next: Callable[[Request], Awaitabl
 class _Pages:
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
+        self._lock = threading.Lock()
+        self._latest: tuple[float, Health] | None = None
 
     def home(self, _request: Request) -> Response:
+        """One sentence for anybody: no numbers, no reasons."""
         try:
-            health = self._measure()
-            told, status = summarise(health, advise(health)), 200
+            told, status = verdict(advise(self._measure())), 200
         except DigestError:
-            told, status = "The database does not answer.", 503
+            told, status = "Today is not all right: the database does not answer.", 503
         return HTMLResponse(render("web/health.html.j2", {"told": told}), status)
 
     def healthz(self, _request: Request) -> Response:
@@ -65,23 +71,27 @@ class _Pages:
         return PlainTextResponse("ok")
 
     def readyz(self, _request: Request) -> Response:
-        """Whether requests and work can be taken: database, schema and broker."""
-        checks = {"database": self._check_database, "schema": self._check_schema, "broker": self._check_broker}
-        found = {name: _outcome(check) for name, check in checks.items()}
-        return JSONResponse(found, 200 if all(answer in {"ok", "none"} for answer in found.values()) else 503)
+        """Whether requests and work can be taken, part by part."""
+        checks = {"database": self._check_database, "schema": self._check_schema}
+        if self._shop.settings.broker_url:
+            checks["broker"] = self._check_broker
+        found = {name: _answer(name, check) for name, check in checks.items()}
+        return JSONResponse(found, 200 if set(found.values()) == {"ok"} else 503)
 
     def metrics(self, _request: Request) -> Response:
-        registry = CollectorRegistry(auto_describe=False)
         try:
-            registry.register(HealthCollector(self._measure()))
+            return Response(render_metrics(self._measure()), media_type=CONTENT_TYPE_LATEST)
         except DigestError:
             get_logger().error("scrape_without_database")
             return PlainTextResponse("the database does not answer\n", 503)
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     def _measure(self) -> Health:
-        with self._shop.database.session(write=False) as session:
-            return measure(session, utc_now())
+        """The facts of now or of a moment ago, read by one thread at a time."""
+        with self._lock:
+            if self._latest is None or time.monotonic() - self._latest[0] > FRESH:
+                health = measure(self._shop, utc_now())
+                self._latest = time.monotonic(), health
+            return self._latest[1]
 
     def _check_database(self) -> str:
         self._shop.database.check_reachable()
@@ -89,22 +99,22 @@ class _Pages:
 
     def _check_schema(self) -> str:
         database = self._shop.database
-        return "ok" if database.revision() == database.newest_revision() else "another release's: digest migrate"
+        return "ok" if database.revision() == database.newest_revision() else "of another release"
 
     def _check_broker(self) -> str:
-        url = self._shop.settings.broker_url
-        if not url:
-            return "none"
         with redis.Redis.from_url(
-            url, socket_timeout=BROKER_PATIENCE, socket_connect_timeout=BROKER_PATIENCE
+            self._shop.settings.broker_url,
+            socket_timeout=BROKER_PATIENCE,
+            socket_connect_timeout=BROKER_PATIENCE,
+            retry=Retry(NoBackoff(), 0),
         ) as client:
             client.ping()
         return "ok"
 
 
-def _outcome(check: Callable[[], str]) -> str:
+def _answer(name: str, check: Callable[[], str]) -> str:
     try:
         return check()
-    except (DigestError, redis.RedisError) as error:
-        get_logger().warning("not_ready", why=str(error))
+    except (DigestError, redis.RedisError, ValueError) as error:  # a URL that Redis cannot take is a ValueError
+        get_logger().warning("not_ready", part=name, why=type(error).__name__)
         return "does not answer"

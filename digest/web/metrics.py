@@ -4,82 +4,96 @@ Nothing is counted in a process, so it makes no difference how many there are an
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from digest.health import Health
 
-METRICS = {
-    "digest_up_to_date": "1 when the database could be read",
-    "digest_papers_received_24h": "records that a source delivered in 24 hours",
-    "digest_papers_new_24h": "papers of them that were new",
-    "digest_source_failing": "1 when the last poll of a source failed",
-    "digest_source_success_age_seconds": "seconds since a source was last read",
-    "digest_stage_seconds": "how long the last run of a stage took",
-    "digest_items_failed_24h": "items of a stage that failed in 24 hours",
-    "digest_backlog": "what waits: editions due, ranked now, to be composed; mails to be delivered",
-    "digest_backlog_age_seconds": "how long the oldest of it has waited",
-    "digest_mails_24h": "mails of 24 hours by outcome",
-    "digest_bounce_ratio_24h": "bounced mails among those decided, 0 to 1",
-    "digest_complaint_ratio_24h": "complaints per mail sent, 0 to 1",
-    "digest_encoder_papers_per_second": "papers embedded per second of the encoder's work",
-    "digest_tick_age_seconds": "seconds since something was last planned",
-    "digest_waiting_batches": "batches that wait for a worker",
-    "digest_running_batches": "batches that a worker has",
+MEANINGS = {
+    "digest_up_to_date": "1: the database was read for this answer.",
+    "digest_papers_received_24h": "Entries that a source delivered in 24 hours, known ones included.",
+    "digest_papers_new_24h": "Papers that nobody had delivered before, in 24 hours.",
+    "digest_source_failing": "1 when the latest poll of a source failed.",
+    "digest_source_success_age_seconds": "Time since a source was last read to its end.",
+    "digest_stage_seconds": "How long the latest run of a stage took.",
+    "digest_items_failed_24h": "Items of a stage that failed in 24 hours, every try counted.",
+    "digest_backlog": "Readers due; ids in open rank batches; editions to be composed; mails to be delivered.",
+    "digest_backlog_age_seconds": "How long the oldest of them has waited; 0 when nothing waits.",
+    "digest_mails_24h": "Attempts to deliver, by outcome, in 24 hours.",
+    "digest_bounce_ratio_24h": "Mails refused for good, of those sent or refused, 0 to 1.",
+    "digest_complaint_ratio_24h": "Complaints per mail sent.",
+    "digest_encoder_papers_per_second": "Papers embedded per second of the encoder's work, over 24 hours.",
+    "digest_tick_age_seconds": "Time since the latest tick; embedded, since the latest pass that had work to do.",
+    "digest_waiting_batches": "Batches of a queue that no live worker has.",
+    "digest_running_batches": "Batches of a queue that a live worker has.",
 }
+METRICS = tuple(MEANINGS)
+
+
+def render_metrics(health: Health) -> bytes:
+    """The facts in Prometheus's text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(HealthCollector(health))
+    return generate_latest(registry)
 
 
 class HealthCollector(Collector):
-    """One health as metrics."""
+    """Gives one measurement as metrics. Every name is there; what is not known has no sample."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield _single("digest_up_to_date", 1)
         yield from self._of_sources()
         yield from self._of_stages()
-        yield from self._of_queues()
         yield from self._of_mail()
+        yield from self._of_work()
 
     def _of_sources(self) -> Iterator[GaugeMetricFamily]:
-        sources, now = self._health.sources, self._health.now
-        yield family("digest_papers_received_24h", "source", ((name, s.received) for name, s in sources.items()))
-        yield family("digest_papers_new_24h", "source", ((name, s.new) for name, s in sources.items()))
-        yield family("digest_source_failing", "source", ((name, s.failing) for name, s in sources.items()))
-        ages = ((name, now - s.last_success) for name, s in sources.items() if s.last_success)
-        yield family("digest_source_success_age_seconds", "source", ((name, age.total_seconds()) for name, age in ages))
+        sources = self._health.sources.items()
+        yield _family("digest_papers_received_24h", "source", ((name, one.received) for name, one in sources))
+        yield _family("digest_papers_new_24h", "source", ((name, one.new) for name, one in sources))
+        yield _family("digest_source_failing", "source", ((name, bool(one.error)) for name, one in sources))
+        ages = ((name, self._seconds(one.success_at)) for name, one in sources)
+        yield _family("digest_source_success_age_seconds", "source", ages)
 
     def _of_stages(self) -> Iterator[GaugeMetricFamily]:
-        stages, backlog, now = self._health.stages, self._health.backlog, self._health.now
-        yield family("digest_stage_seconds", "stage", ((name, s.seconds) for name, s in stages.items()))
-        yield family("digest_items_failed_24h", "stage", ((name, s.failed) for name, s in stages.items()))
-        yield family("digest_backlog", "stage", ((name, b.count) for name, b in backlog.items()))
-        ages = ((name, b.age(now).total_seconds()) for name, b in backlog.items())
-        yield family("digest_backlog_age_seconds", "stage", ages)
-
-    def _of_queues(self) -> Iterator[GaugeMetricFamily]:
-        health = self._health
-        yield family("digest_waiting_batches", "queue", ((name, q.waiting) for name, q in health.queues.items()))
-        yield family("digest_running_batches", "queue", ((name, q.running) for name, q in health.queues.items()))
-        if planned := health.ticked_at or health.last_run:
-            yield single("digest_tick_age_seconds", (health.now - planned).total_seconds())
+        stages, backlogs = self._health.stages.items(), self._health.backlogs.items()
+        took = ((name, stage.seconds if stage.ran_at else None) for name, stage in stages)
+        yield _family("digest_stage_seconds", "stage", took)
+        yield _family("digest_items_failed_24h", "stage", ((name, stage.failed) for name, stage in stages))
+        yield _family("digest_backlog", "stage", ((name, backlog.count) for name, backlog in backlogs))
+        ages = ((name, self._seconds(backlog.oldest) or 0) for name, backlog in backlogs)
+        yield _family("digest_backlog_age_seconds", "stage", ages)
 
     def _of_mail(self) -> Iterator[GaugeMetricFamily]:
         health = self._health
-        yield family("digest_mails_24h", "outcome", health.mails.items())
-        yield single("digest_bounce_ratio_24h", health.bounce_ratio)
-        yield single("digest_complaint_ratio_24h", health.complaint_ratio)
-        yield single("digest_encoder_papers_per_second", health.encoder_speed)
-        yield single("digest_up_to_date", 1)
+        yield _family("digest_mails_24h", "outcome", health.mails.items())
+        yield _single("digest_bounce_ratio_24h", health.bounce_ratio)
+        yield _single("digest_complaint_ratio_24h", health.complaints / max(health.mails["sent"], 1))
+
+    def _of_work(self) -> Iterator[GaugeMetricFamily]:
+        queues = self._health.queues.items()
+        yield _single("digest_encoder_papers_per_second", self._health.papers_per_second)
+        yield _single("digest_tick_age_seconds", self._seconds(self._health.ticked_at))
+        yield _family("digest_waiting_batches", "queue", ((name, queue.waiting) for name, queue in queues))
+        yield _family("digest_running_batches", "queue", ((name, queue.running) for name, queue in queues))
+
+    def _seconds(self, moment: datetime | None) -> float | None:
+        return self._health.age(moment).total_seconds() if moment else None
 
 
-def family(name: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
-    made = GaugeMetricFamily(name, METRICS[name], labels=[label])
+def _family(name: str, label: str, values: Iterable[tuple[str, float | None]]) -> GaugeMetricFamily:
+    made = GaugeMetricFamily(name, MEANINGS[name], labels=[label])
     for key, value in values:
-        made.add_metric([key], value)
+        if value is not None:
+            made.add_metric([key], value)
     return made
 
 
-def single(name: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, METRICS[name], value=value)
+def _single(name: str, value: float | None) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, MEANINGS[name], value=value)
