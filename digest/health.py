@@ -44,12 +44,7 @@ LATE = {  # what may wait for how long, how bad it is if it does, and what to sa
     "due": (HOUR / 2, FAIL, "editions due and not made", "`digest run` tells what stops them"),
     "compose": (HOUR, FAIL, "editions made and not written as mail", "the log says `item_failed` where one cannot be"),
     "planned": (HOUR, FAIL, "mails not tried yet", "`digest doctor` tells whether the mail server answers"),
-    "deferred": (
-        HOUR,
-        WARN,
-        "mails put off by the receiving servers",
-        "each is tried for 20 hours; ask your relay why",
-    ),
+    "deferred": (HOUR, WARN, "mails put off by the receiving servers", "each is tried for 20 hours; ask the relay"),
 }
 
 

@@ -26,7 +26,7 @@ MEANINGS = {
     "digest_bounce_ratio_24h": "Mails refused for good, of those sent or refused, 0 to 1.",
     "digest_complaint_ratio_24h": "Complaints per mail sent.",
     "digest_encoder_papers_per_second": "Papers embedded per second of the encoder's work, over 24 hours.",
-    "digest_tick_age_seconds": "Time since the latest tick; embedded, since the latest pass that had work to do.",
+    "digest_tick_age_seconds": "Time since the latest tick, in the scaled form.",
     "digest_waiting_batches": "Batches of a queue that no live worker has.",
     "digest_running_batches": "Batches of a queue that a live worker has.",
 }
@@ -79,7 +79,7 @@ class HealthCollector(Collector):
     def _of_work(self) -> Iterator[GaugeMetricFamily]:
         queues = self._health.queues.items()
         yield _single("digest_encoder_papers_per_second", self._health.papers_per_second)
-        yield _single("digest_tick_age_seconds", self._seconds(self._health.ticked_at))
+        yield _single("digest_tick_age_seconds", self._seconds(self._health.ticked_at if self._health.scaled else None))
         yield _family("digest_waiting_batches", "queue", ((name, queue.waiting) for name, queue in queues))
         yield _family("digest_running_batches", "queue", ((name, queue.running) for name, queue in queues))
 

@@ -27,7 +27,9 @@ from sqlmodel import col, func, insert, select
 
 from digest import dispatch, pipeline
 from digest.db import Database, batches
+from digest.embeddings.vectors import embed_papers, plan_papers
 from digest.settings import Settings
+from digest.sources.sample import SampleSource
 from digest.tables import Edition, OutboxMessage, OutboxState, Run, Subscriber
 from digest.workshop import Workshop
 
@@ -180,6 +182,22 @@ def make_settings(folder: Path, url: str) -> Settings:
         secret_key=SECRET,
         mail_from="Paper Digest <digest@papers.example>",
     )
+
+
+def test_the_encoder(tmp_path: Path, report: Callable[..., None]) -> None:
+    """The default encoder on the sample papers, in this process alone."""
+    name = "sentence-transformers/all-MiniLM-L6-v2"
+    with Database(f"sqlite:///{tmp_path / 'digest.sqlite3'}") as database:
+        database.upgrade()
+        shop = Workshop(make_settings(tmp_path, database.url).model_copy(update={"encoder": name}))
+        pipeline.ingest_source(shop, SampleSource(), NOW)
+        with database.session(write=False) as session:
+            ids = plan_papers(session, name)
+        embed_papers(database, shop.needed_encoder, NOW, ids[:8])  # it is loaded
+        started = perf_counter()
+        count = embed_papers(database, shop.needed_encoder, NOW, ids[8:])
+        report("encoder", seconds_per_paper=(perf_counter() - started) / count)
+        shop.database.dispose()
 
 
 def test_celery_beside_the_embedded_run(

@@ -102,6 +102,11 @@ def test_ages_are_in_seconds(shop: Workshop) -> None:
     assert found["digest_backlog_age_seconds"]["deliver"] == 0
 
 
+def test_without_a_beat_no_tick_can_be_late(shop: Workshop) -> None:
+    fill(shop, utc_now())
+    assert "\ndigest_tick_age_seconds" not in TestClient(make_app(shop)).get("/metrics").text
+
+
 def test_every_process_gives_the_same_answer(shop: Workshop) -> None:
     fill(shop, utc_now())
     other = Workshop(shop.settings)
