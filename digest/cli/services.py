@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.shop import open_shop
+from digest.cli.shop import open_shop, refuse_scaled
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -35,7 +35,7 @@ def up() -> None:
     SIGTERM or Ctrl-C ends it within ten seconds; nothing is lost, the next start goes on.
     """
     shop = open_shop()
-    _refuse_broker(shop, "up")
+    refuse_scaled(shop, "up")
     with _listen(shop) as listener, _keep_running([sys.executable, "-m", "digest", "schedule"]):
         _serve(shop, listener)
 
@@ -52,7 +52,7 @@ def web() -> None:
 def schedule() -> None:
     """Do what is due, every minute, without the web face (`digest up` is both)."""
     shop = open_shop()
-    _refuse_broker(shop, "schedule")
+    refuse_scaled(shop, "schedule")
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: shop.stopping.set())
     parent = os.getppid()
@@ -96,16 +96,6 @@ def _require_broker(shop: Workshop) -> None:
 
     if not shop.settings.broker_url:
         raise ConfigurationError("DIGEST_BROKER_URL is not set: workers need a Redis; without one use `digest up`.")
-
-
-def _refuse_broker(shop: Workshop, command: str) -> None:
-    from digest.errors import ConfigurationError
-
-    if shop.settings.broker_url:
-        raise ConfigurationError(
-            f"DIGEST_BROKER_URL is set, so the work is done by `digest worker` and `digest beat`: unset it to use "
-            f"`digest {command}`."
-        )
 
 
 def _run_once(shop: Workshop) -> None:

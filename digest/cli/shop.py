@@ -26,3 +26,14 @@ def open_shop(**overrides: object) -> Workshop:
         command.call_on_close(shop.database.dispose)
     shop.database.upgrade()
     return shop
+
+
+def refuse_scaled(shop: Workshop, command: str) -> None:
+    """Raises ConfigurationError where workers do what `command` would do a second time."""
+    from digest.errors import ConfigurationError
+
+    if shop.settings.broker_url:
+        raise ConfigurationError(
+            f"DIGEST_BROKER_URL is set, so the work is done by `digest worker` and `digest beat`: unset it to use "
+            f"`digest {command}`."
+        )

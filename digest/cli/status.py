@@ -13,7 +13,8 @@ from digest.cli.shop import open_shop
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from digest.health import Advice, Health
+    from digest.advice import Advice
+    from digest.health import Health
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -22,8 +23,9 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @JSON
 def status(as_json: bool) -> None:
     """Say in one screen whether today is all right, and if not, what to do. Exit status 1 when something fails."""
+    from digest.advice import FAIL, OK, advise, verdict
     from digest.clock import utc_now
-    from digest.health import FAIL, OK, advise, measure, verdict
+    from digest.health import measure
 
     shop = open_shop()
     health = measure(shop, utc_now())
@@ -67,6 +69,6 @@ def _show_work(health: Health) -> None:
 
 
 def _ago(health: Health, moment: datetime | None, never: str = "never") -> str:
-    from digest.health import say_age
+    from digest.advice import say_age
 
     return f"{say_age(health.age(moment))} ago" if moment else never

@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from digest.advice import advise, verdict
 from digest.clock import utc_now
 from digest.errors import DigestError
-from digest.health import Health, advise, measure, verdict
+from digest.health import Health, measure
 from digest.log import get_logger
 from digest.templating import render
 from digest.web.metrics import render_metrics

@@ -97,7 +97,7 @@ class Chaos:
 
 @pytest.fixture
 def redis() -> Iterator[Redis]:
-    with find_redis() as server:
+    with find_redis(own=True) as server:
         yield server
 
 
@@ -164,7 +164,7 @@ def describe(database: Database) -> dict[str, int]:
 
 
 def test_three_days_under_fire(redis: Redis, tmp_path: Path) -> None:
-    with find_postgres() as postgres:
+    with find_postgres(own=True) as postgres:
         postgres.execute("CREATE DATABASE chaos")
         database = Database(postgres.url("chaos"))
         database.upgrade()

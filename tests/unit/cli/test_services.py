@@ -32,7 +32,7 @@ def test_without_a_broker_there_is_nothing_to_work_for(invoke: Invoke, command: 
     assert found.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["up", "schedule"])
+@pytest.mark.parametrize("command", ["up", "schedule", "run"])
 def test_the_all_in_one_leaves_a_scaled_installation_alone(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
