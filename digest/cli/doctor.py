@@ -58,6 +58,7 @@ def examine() -> Iterator[Finding]:
     yield from _check_settings(settings)
     checks: list[Callable[[Settings], Finding]] = [
         _check_database,
+        _check_broker,
         _check_encoder,
         _check_faiss,
         _check_transport,
@@ -91,6 +92,15 @@ def _check_database(settings: Settings) -> Finding:
     if current != newest:
         return Finding("database", FAIL, f"revision {current or 'none'}, wanted {newest}", "digest migrate")
     return Finding("database", OK, f"revision {current}")
+
+
+def _check_broker(settings: Settings) -> Finding:
+    from digest import broker
+
+    if not settings.broker_url:
+        return Finding("broker", OK, "none: one process tree does all")
+    broker.check_reachable(settings.broker_url)
+    return Finding("broker", OK, "answers")
 
 
 def _check_encoder(settings: Settings) -> Finding:

@@ -4,10 +4,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 
-import redis
 from prometheus_client import CONTENT_TYPE_LATEST
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -15,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from digest import broker
 from digest.advice import advise, verdict
 from digest.clock import utc_now
 from digest.errors import DigestError
@@ -24,7 +22,6 @@ from digest.templating import render
 from digest.web.metrics import render_metrics
 from digest.workshop import Workshop
 
-BROKER_PATIENCE = 2  # seconds
 FRESH = 2  # seconds for which an answer holds: a stranger who asks a thousand times costs one look at the database
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; "
@@ -103,19 +100,13 @@ class _Pages:
         return "ok" if database.revision() == database.newest_revision() else "of another release"
 
     def _check_broker(self) -> str:
-        with redis.Redis.from_url(
-            self._shop.settings.broker_url,
-            socket_timeout=BROKER_PATIENCE,
-            socket_connect_timeout=BROKER_PATIENCE,
-            retry=Retry(NoBackoff(), 0),
-        ) as client:
-            client.ping()
+        broker.check_reachable(self._shop.settings.broker_url)
         return "ok"
 
 
 def _answer(name: str, check: Callable[[], str]) -> str:
     try:
         return check()
-    except (DigestError, redis.RedisError, ValueError) as error:  # a URL that Redis cannot take is a ValueError
+    except DigestError as error:
         get_logger().warning("not_ready", part=name, why=type(error).__name__)
         return "does not answer"
