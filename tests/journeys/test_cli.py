@@ -555,6 +555,7 @@ def test_doctor_finds_nothing_amiss(shell: Shell) -> None:
     assert {check: state for check, (state, _) in found.items()} == {
         "settings": "ok",
         "database": "ok",
+        "broker": "ok",
         "encoder": "warn",  # the stand-in
         "faiss": "ok",
         "transport": "ok",
