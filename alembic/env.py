@@ -8,9 +8,10 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlmodel import AutoString
 
+from digest.columns import UtcDateTime
 from digest.db import Database
 from digest.settings import load
-from digest.tables import SQLModel, UtcDateTime
+from digest.tables import SQLModel
 
 
 def render_item(kind: str, item: Any, _autogenerate: Any) -> str | bool:

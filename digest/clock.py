@@ -4,6 +4,7 @@ A schedule is an hour on chosen weekdays in a zone. Daylight saving is decided h
 the clocks skip is moved forward to the first moment after the gap, an hour that they repeat means its first pass.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,6 +14,7 @@ from digest.errors import InvalidRequest
 
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 FIRST_YEAR = 1991  # of the arXiv
+WINDOW = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)(?:\s+(\S+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,37 @@ def _end_of_gap(local: datetime) -> datetime:
     while moment.astimezone(local.tzinfo).utcoffset() == before:
         moment += timedelta(minutes=1)
     return moment
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Hours of the day in a zone, from `start` up to but not including `end`; they may pass midnight. Alike: all day."""
+
+    start: time = time()
+    end: time = time()
+    zone: str = "UTC"
+
+    def holds(self, moment: datetime) -> bool:
+        local = moment.astimezone(parse_zone(self.zone)).time()
+        if self.start < self.end:
+            return self.start <= local < self.end
+        return local >= self.start or local < self.end
+
+
+def parse_window(text: str) -> Window:
+    """“06:00-22:00 Europe/Berlin” as a window; nothing means all day. Raises InvalidRequest for anything else."""
+    if not text.strip():
+        return Window()
+    found = WINDOW.fullmatch(text.strip())
+    try:
+        start, end = (time.fromisoformat(found[place]) for place in (1, 2)) if found else (None, None)
+    except ValueError:
+        start = end = None
+    if found is None or start is None or end is None:
+        raise InvalidRequest(f"“{text}” is no window: write it as 06:00-22:00 or 06:00-22:00 Europe/Berlin.")
+    zone = found[3] or "UTC"
+    parse_zone(zone)
+    return Window(start, end, zone)
 
 
 def utc_now() -> datetime:

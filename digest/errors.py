@@ -10,6 +10,8 @@
 A message is one line: what is wrong and how to mend it. Adapters translate library errors into these at the edge.
 """
 
+from collections import Counter
+
 
 class DigestError(Exception):
     """Base of every exception that the project raises on purpose."""
@@ -28,7 +30,11 @@ class TransientError(DigestError):
 
 
 class Unreachable(TransientError):
-    """The other side could not be reached, so the next item would fail as well."""
+    """The other side could not be reached, so the next item would fail as well. `done` counts what was done before."""
+
+    def __init__(self, message: str, done: Counter[str] | None = None) -> None:
+        super().__init__(message)
+        self.done = done or Counter()
 
 
 class PermanentError(DigestError):

@@ -30,7 +30,7 @@ from digest.workshop import Workshop
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 STAGES = tuple(stage for stage in QUEUES if stage != "ingest")  # which keep one record a run; ingest has one a source
 OUTCOMES = ("sent", "deferred", "bounced", "suppressed", "expired", "lost")
-TO_COMPOSE = and_(col(Edition.skip_reason).is_(None), ~col(Edition.composed))
+TO_COMPOSE = col(OutboxMessage.content).is_(None)
 UNSENT = (OutboxState.PLANNED, OutboxState.SENDING, OutboxState.DEFERRED)
 NEWS = ("new", "replaced", "merged", "signals")  # what a source can bring; the rest it had served before
 MEMORY = timedelta(days=30)  # news of a source, and a working age, are not looked for further back
@@ -134,7 +134,7 @@ def measure(shop: Workshop, now: datetime) -> Health:
             backlogs={
                 "due": _read_readers(session, col(Subscriber.next_edition_at) <= now),
                 "rank": ranking,
-                "compose": _count_from(session, Edition.created_at, TO_COMPOSE),
+                "compose": _count_from(session, OutboxMessage.created_at, TO_COMPOSE),
                 "deliver": _join(unsent.values()),
             },
             unsent=unsent,
@@ -225,7 +225,8 @@ def _count_from(session: Session, moment: Any, *which: ColumnElement[bool]) -> B
 def _read_outbox(session: Session) -> dict[str, Backlog]:
     """What waits in each state. The oldest is the first written: its age is read without reading all the mails."""
     state = col(OutboxMessage.state)
-    found = _rows(session, [state, func.count(), func.min(OutboxMessage.id)], state.in_(UNSENT), state)
+    written = and_(state.in_(UNSENT), ~TO_COMPOSE)
+    found = _rows(session, [state, func.count(), func.min(OutboxMessage.id)], written, state)
     firsts = col(OutboxMessage.id).in_([row[2] for row in found])
     ages = dict(session.exec(select(OutboxMessage.id, OutboxMessage.created_at).where(firsts)).all())
     return {name.value: Backlog() for name in UNSENT} | {row[0].value: Backlog(row[1], ages[row[2]]) for row in found}

@@ -21,11 +21,11 @@ from sqlmodel import Session, col, select
 
 from digest.clock import utc_now
 from digest.composing import editions as sheets
-from digest.composing.messages import assemble
+from digest.composing.mime import assemble
 from digest.embeddings import background, vectors
 from digest.errors import ConfigurationError, DigestError, PermanentError, TransientError, Unreachable
 from digest.log import get_logger
-from digest.mail import outbox
+from digest.mail import delivery, outbox
 from digest.papers import ingest, trending
 from digest.papers.ingest import IngestReport
 from digest.ranking import drafts, editions
@@ -81,10 +81,10 @@ def stages(shop: Workshop, only: int | None = None) -> list[Stage]:
         Stage("compose", lambda session, _now: sheets.plan(session, only), partial(_compose, shop), 100),
         Stage(
             "deliver",
-            lambda session, now: outbox.plan(session, now, only),
+            lambda session, now: outbox.plan(session, now, shop.rules, only),
             partial(_deliver, shop),
-            100,
-            outbox.release,
+            400,
+            partial(outbox.release, hold_doubtful=shop.rules.hold_doubtful),
         ),
     ]
 
@@ -139,7 +139,10 @@ def work_through(stage: Stage, now: datetime, ids: Sequence[int], report: StageR
     """Do a batch; when it fails, halve it until the bad item stands alone, and count that one as failed."""
     try:
         report.counts += stage.work(now, ids)
-    except (Unreachable, ConfigurationError):
+    except Unreachable as error:
+        report.counts += error.done
+        raise
+    except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001 - one bad item must not stop everybody's edition
         if len(ids) == 1:
@@ -168,7 +171,7 @@ def _alone(shop: Workshop) -> Iterator[None]:
         raise TransientError(f"Another run is at work on {shop.data_dir}: wait until it ends.") from error
     try:
         with shop.database.session() as session:
-            outbox.release(session, shop.owner)
+            outbox.release(session, shop.owner, hold_doubtful=shop.rules.hold_doubtful)
         yield
     finally:
         lock.release()
@@ -269,27 +272,30 @@ def _embed_profiles(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Count
 
 
 def _rank(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
-    """Draft without holding the database's lock, then store all drafts of the batch in one transaction."""
+    """Draft without holding the database's lock, then store drafts and promise their mail in one transaction."""
+    with shop.database.session() as session:
+        outbox.expire(session, now, ids)
     with shop.database.session(write=False) as session:
         query = select(Subscriber).where(col(Subscriber.id).in_(ids), Subscriber.status == SubscriberStatus.ACTIVE)
         subscribers = session.exec(query.order_by(col(Subscriber.id))).all()
         since = min((drafts.window_start(subscriber, now, shop.window) for subscriber in subscribers), default=now)
         made = drafts.draft(session, shop.library(session, since, now), subscribers, now, shop.window)
     with shop.database.session() as session:
-        return editions.store(session, made, now, shop.encoder_name)
+        counts = editions.store(session, made, now, shop.encoder_name)
+        outbox.promise(session, shop.sender, list(made), now)
+    return counts
 
 
 def _compose(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Counts:
-    """Render editions and promise their messages, in one transaction."""
-    promised = 0
+    """Render editions and write their messages down, in one transaction."""
+    counts: Counts = Counter()
     with shop.database.session() as session:
-        for promised, sheet in enumerate(sheets.load_sheets(session, ids), 1):  # noqa: B007 - it counts
-            message = sheets.compose(shop.sender, sheet)
-            content = assemble(shop.sender, message)
-            outbox.enqueue(session, sheet.edition, message, content, shop.sender.address.addr_spec)
-    return Counter(messages=promised)
+        for row, sheet in sheets.load_sheets(session, ids):
+            message = sheets.compose(shop.sender, sheet, row.message_id)
+            outbox.fill(shop.sender, row, assemble(shop.sender, message, shop.signing_keys))
+            counts["messages"] += 1
+    return counts
 
 
 def _deliver(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
-    courier = outbox.Courier(shop.database, shop.transport, shop.owner, shop.stopping.is_set)
-    return outbox.deliver(courier, now, ids)
+    return delivery.deliver(shop.courier, now, ids)

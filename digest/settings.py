@@ -1,7 +1,9 @@
 """The one Settings class. Every setting is an environment variable with the prefix DIGEST_, or a line of `.env`."""
 
 import os
+import re
 import secrets
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,11 +13,15 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from digest.errors import ConfigurationError
+from digest.clock import parse_window
+from digest.errors import ConfigurationError, InvalidRequest
 
 PREFIX = "DIGEST_"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 SHORTEST_SECRET = 32
+SHORTEST_WEBHOOK_SECRET = 16
+ADDRESS = re.compile(r"[A-Za-z0-9._-]{1,64}@[A-Za-z0-9.-]+")
+LONGEST_MAILBOX = 26  # characters before the @ that leave room for a token
 
 Names = Annotated[list[str], NoDecode]
 
@@ -46,7 +52,36 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = Field(SecretStr(""), description="Password")
     smtp_start_tls: bool = Field(default=False, description="Refuse to send unless STARTTLS succeeds")
     smtp_tls: bool = Field(default=False, description="TLS from the first byte (port 465)")
+    smtp_ca: Path | None = Field(None, description="File of certificates to trust in place of the system's")
+    smtp_connections: int = Field(4, ge=1, le=50, description="Connections to it at once, per process")
+    smtp_per_minute: float = Field(0, ge=0, description="Mails a minute that it takes; 0 means no limit")
+    smtp_per_domain: float = Field(0, ge=0, description="Mails a minute to one receiving domain; 0 means no limit")
+    send_window: str = Field("", description="Hours for editions, as 06:00-22:00 Europe/Berlin; empty means all day")
+    warm_up_start: date | None = Field(None, description="First day of a new sender: 50 editions, then twice as many")
+    when_in_doubt: Literal["resend", "hold"] = Field(
+        "resend", description="A mail whose acceptance was cut off: send it again, or hold it for the operator"
+    )
     mail_from: str = Field("Paper Digest <digest@localhost>", description="Sender, as “Name <address>”")
+    reply_to: str = Field("", description="Address for answers, where it is not the sender's")
+    bounce_address: str = Field(
+        "", description="Mailbox for what comes back, e.g. bounces@papers.example; messages go out as bounces+…@"
+    )
+    dkim_keys: Names = Field([], description="DKIM keys as `selector:path` of PEM files, comma-separated")
+    dkim_domain: str = Field("", description="Domain that signs; empty means the sender's")
+    bounce_mailbox: SecretStr = Field(
+        SecretStr(""),
+        description="Where `digest bounces poll` reads it: `maildir:///path` or `imaps://user:password@host/INBOX`",
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Password of the webhooks `/hooks/postmark` and `/hooks/report`; empty turns them off",
+    )
+    ses_topic: str = Field(
+        "", description="ARN of the SNS topic that Amazon SES reports to; empty turns `/hooks/ses` off"
+    )
+    mailgun_key: SecretStr = Field(
+        SecretStr(""), description="Mailgun's webhook signing key; empty turns `/hooks/mailgun` off"
+    )
     postal_address: str = Field("", description="Postal line in the footer; many countries require one")
     contact: str = Field("", description="Address given to the sources in the User-Agent")
     encoder: str = Field(
@@ -65,10 +100,33 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least severity logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines")
 
-    @field_validator("sources", "arxiv_categories", mode="before")
+    @field_validator("sources", "arxiv_categories", "dkim_keys", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("send_window")
+    @classmethod
+    def check_send_window(cls, value: str) -> str:
+        try:
+            parse_window(value)
+        except InvalidRequest as error:
+            raise ValueError(str(error).rstrip(".")) from error
+        return value
+
+    @field_validator("reply_to", "bounce_address")
+    @classmethod
+    def check_address(cls, value: str) -> str:
+        if value and not ADDRESS.fullmatch(value):
+            raise ValueError("must be a plain address such as bounces@papers.example")
+        return value
+
+    @field_validator("bounce_address")
+    @classmethod
+    def check_room_for_token(cls, value: str) -> str:
+        if len(value.partition("@")[0]) > LONGEST_MAILBOX:
+            raise ValueError(f"must have at most {LONGEST_MAILBOX} characters before the @")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -77,6 +135,13 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be a URL such as https://digest.example.org")
         return value.rstrip("/")
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def check_webhook_secret(cls, value: SecretStr) -> SecretStr:
+        if value and len(value.get_secret_value()) < SHORTEST_WEBHOOK_SECRET:
+            raise ValueError(f"must have {SHORTEST_WEBHOOK_SECRET} characters or more: use `openssl rand -hex 16`")
+        return value
 
     @model_validator(mode="after")
     def check_together(self) -> Self:

@@ -1,12 +1,13 @@
 """Every persisted row, a class per table. Foreign keys, but no ORM relationships: a query says what it reads."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Enum, Index, LargeBinary, TypeDecorator, UniqueConstraint, false, text
-from sqlalchemy.engine import Dialect
+from sqlalchemy import JSON, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
+
+from digest.columns import UtcDateTime, by_value, embedder, key, partial_index, reference, texts
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -15,55 +16,6 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment, kept in UTC; SQLite stores it without its zone and gets it back on reading."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        if value is not None and value.tzinfo is None:
-            raise ValueError("a moment without a zone cannot be stored")
-        return value.astimezone(UTC) if value is not None else None
-
-    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def by_value(enum: type[StrEnum]) -> Enum:
-    """A column type that stores an enum's value as text, so that a new member needs no migration."""
-    return Enum(enum, native_enum=False, length=24, values_callable=lambda members: [m.value for m in members])
-
-
-def key() -> Any:  # a Field with no default would have to be passed by every caller
-    return Field(default=None, primary_key=True)
-
-
-def texts() -> Any:
-    return Field(default_factory=list, sa_type=JSON)
-
-
-def reference(target: str, *, index: bool = True) -> Any:
-    return Field(foreign_key=target, index=index, ondelete="CASCADE")
-
-
-def embedder() -> Any:
-    """The encoder that has seen the row's present text, or None; by its index a tick finds what has no vector yet."""
-    return Field(default=None, max_length=128, index=True)
-
-
-def partial_index(name: str, column: str, *, where: str) -> Index:
-    """An index of the few rows that a plan looks for; `{false}` in `where` is said as each database says it."""
-    return Index(
-        name,
-        column,
-        sqlite_where=text(where.format(false="0")),
-        postgresql_where=text(where.format(false="false")),
-    )
 
 
 class SubscriberStatus(StrEnum):
@@ -228,11 +180,10 @@ class SkipReason(StrEnum):
 
 
 class Edition(SQLModel, table=True):
-    """One subscriber's digest for one date, or the reason why there is none. `composed`: its message is promised."""
+    """One subscriber's digest for one date, or the reason why there is none."""
 
     __table_args__ = (
         UniqueConstraint("subscriber_id", "edition_date"),
-        partial_index("ix_edition_to_compose", "id", where="skip_reason IS NULL AND composed = {false}"),
         partial_index("ix_edition_skipped", "created_at", where="skip_reason IS NOT NULL"),
     )
 
@@ -243,7 +194,6 @@ class Edition(SQLModel, table=True):
     encoder: str = Field(default="", max_length=128)
     considered: int = 0
     failed_sources: list[str] = texts()
-    composed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -265,10 +215,22 @@ class EditionItem(SQLModel, table=True):
     highlight: str = ""
 
 
+class MailKind(StrEnum):
+    """What a message is; the names of the templates in `templates/mail/`."""
+
+    EDITION = "edition"
+    CONFIRM = "confirm"
+    SIGN_IN = "sign_in"
+    ALREADY_SUBSCRIBED = "already_subscribed"
+    ADDRESS_CHANGE = "address_change"
+    GOODBYE = "goodbye"
+
+
 class OutboxState(StrEnum):
     PLANNED = "planned"
     SENDING = "sending"
     DEFERRED = "deferred"
+    HELD = "held"
     SENT = "sent"
     BOUNCED = "bounced"
     SUPPRESSED = "suppressed"
@@ -276,29 +238,69 @@ class OutboxState(StrEnum):
 
 
 class OutboxMessage(SQLModel, table=True):
-    """A message promised by a committed transaction. `content` is the whole mail (RFC 5322), deflated.
+    """A message promised by a committed transaction: for an edition, by the one that stored its items.
 
     The row is the queue: it is claimed by an owner until `lease_until`, and settled right after the server's answer.
+    `content` is the whole mail (RFC 5322), deflated; NULL until it is composed, empty once nobody needs it any more.
+    `attempt` counts claims; `doubts` how often the body was handed over and no answer has been written down;
+    `paced` says that `next_at` is this message's place in its domain's queue. Once settled, `next_at` says when that was.
     """
 
     __tablename__ = "outbox_message"
-    __table_args__ = (Index("ix_outbox_message_state_next_at", "state", "next_at"),)
+    __table_args__ = (
+        UniqueConstraint("subscriber_id", "edition_date", "kind"),
+        Index("ix_outbox_message_state_next_at", "state", "next_at"),
+        partial_index("ix_outbox_message_to_compose", "id", where="content IS NULL"),
+    )
 
     id: int = key()
-    subscriber_id: int = reference("subscriber.id")
+    subscriber_id: int = reference("subscriber.id", index=False)
     edition_id: int | None = Field(default=None, foreign_key="edition.id", unique=True, ondelete="CASCADE")
-    envelope_from: str = Field(max_length=254)
+    edition_date: date | None = None
+    kind: MailKind = Field(default=MailKind.EDITION, sa_type=by_value(MailKind))
+    envelope_from: str = Field(default="", max_length=254)
     recipient: str = Field(max_length=254)
     message_id: str = Field(max_length=255, unique=True)
-    content: bytes = Field(sa_type=LargeBinary)
-    state: OutboxState = Field(sa_type=by_value(OutboxState))
+    content: bytes | None = Field(default=None, sa_type=LargeBinary)
+    state: OutboxState = Field(default=OutboxState.PLANNED, sa_type=by_value(OutboxState))
     attempt: int = 0
     owner: str | None = Field(default=None, max_length=128)
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    doubts: int = 0
+    paced: bool = False
     next_at: datetime = Field(sa_type=UtcDateTime)
     reply: str = Field(default="", max_length=500)
     created_at: datetime = Field(sa_type=UtcDateTime)
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    bounced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Pace(SQLModel, table=True):
+    """How fast mail may go to one place: "relay", "domain example.org", or "mail" for all of it.
+
+    Nothing goes before `closed_until`; the next may go at `next_free`; `per_minute` is the rate that the place has been
+    slowed down to at `slowed_at`, None when it never was. `failures` are counted until one mail is accepted.
+    """
+
+    name: str = Field(primary_key=True, max_length=255)
+    next_free: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    per_minute: float | None = None
+    slowed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    closed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    failures: int = 0
+    reason: str = Field(default="", max_length=500)
+
+
+class BounceScore(SQLModel, table=True):
+    """How often mail to an address came back, decaying; the address is kept as a hash, as in the suppression list."""
+
+    __tablename__ = "bounce_score"
+
+    address_digest: str = Field(primary_key=True, max_length=64)
+    score: float
+    first_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    status: str = Field(default="", max_length=200)
 
 
 class Suppression(SQLModel, table=True):

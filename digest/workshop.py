@@ -11,11 +11,16 @@ from functools import cached_property
 from sqlalchemy import func
 from sqlmodel import Session, select
 
+from digest.clock import parse_window
 from digest.composing.messages import Sender
+from digest.composing.signing import SigningKey, load_key
 from digest.db import Database
 from digest.embeddings.encoder import LEXICAL, Encoder, make_encoder
 from digest.errors import ConfigurationError
-from digest.mail.transports import FolderTransport, MemoryTransport, Relay, SmtpTransport, Transport
+from digest.mail.delivery import Courier, make_watch
+from digest.mail.pacing import Rules
+from digest.mail.smtp import Relay, SmtpTransport
+from digest.mail.transports import FolderTransport, MemoryTransport, Transport
 from digest.papers.categories import parse_category
 from digest.ranking import candidates
 from digest.ranking.candidates import Library
@@ -47,6 +52,7 @@ class Workshop:
         self.window = timedelta(days=settings.window_days)
         self.poll_interval = timedelta(minutes=settings.poll_minutes)
         self.encoder_name = LEXICAL if settings.encoder == "none" else settings.encoder
+        self._watch = make_watch()
         self._libraries: dict[tuple[object, ...], Library | None] = {}
 
     @cached_property
@@ -71,7 +77,35 @@ class Workshop:
     @cached_property
     def sender(self) -> Sender:
         settings = self.settings
-        return Sender(settings.mail_from, settings.base_url, settings.signing_key, settings.postal_address)
+        return Sender(
+            mail_from=settings.mail_from,
+            base_url=settings.base_url,
+            signing_key=settings.signing_key,
+            postal_address=settings.postal_address,
+            reply_to=settings.reply_to,
+            bounce_address=settings.bounce_address,
+        )
+
+    @cached_property
+    def signing_keys(self) -> list[SigningKey]:
+        domain = self.settings.dkim_domain or self.sender.address.domain
+        return [load_key(text, domain) for text in self.settings.dkim_keys]
+
+    @property
+    def rules(self) -> Rules:
+        """How mail may go out."""
+        settings = self.settings
+        return Rules(
+            per_minute=settings.smtp_per_minute,
+            per_domain=settings.smtp_per_domain,
+            window=parse_window(settings.send_window),
+            warm_up_start=settings.warm_up_start,
+            hold_doubtful=settings.when_in_doubt == "hold",
+        )
+
+    @property
+    def courier(self) -> Courier:
+        return Courier(self.database, self.transport, self.owner, self.rules, self.stopping.is_set, self._watch)
 
     @cached_property
     def transport(self) -> Transport:
@@ -88,6 +122,8 @@ class Workshop:
                 password=settings.smtp_password.get_secret_value(),
                 start_tls=settings.smtp_start_tls,
                 tls=settings.smtp_tls,
+                ca=settings.smtp_ca,
+                connections=settings.smtp_connections,
             )
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Session
 
 from digest.sources.base import PaperRecord
-from digest.tables import Paper, PaperExternalId, Profile, ProfileExample, Subscriber, SubscriberStatus
+from digest.tables import Edition, Paper, PaperExternalId, Profile, ProfileExample, Subscriber, SubscriberStatus
 
 _numbers = count(1)
 
@@ -90,3 +90,11 @@ def make_profile(session: Session, subscriber: Subscriber, topic: str = "mamba",
 def like(session: Session, profile: Profile, paper: Paper, sign: int = 1) -> None:
     session.add(ProfileExample(profile_id=profile.id, paper_id=paper.id, sign=sign, created_at=profile.created_at))
     session.flush()
+
+
+def make_edition(session: Session, subscriber: Subscriber, now: datetime, **fields: Any) -> Edition:
+    given = {"subscriber_id": subscriber.id, "edition_date": now.date(), "created_at": now}
+    edition = Edition(**(given | fields))
+    session.add(edition)
+    session.flush()
+    return edition

@@ -40,7 +40,10 @@ class SmtpSink:
         self.reply = reply
         self.delay = delay
         self.messages: list[Received] = []
-        self._controller = _FreePort(self, hostname="127.0.0.1", port=0, **options)
+        self._controller = self.make_controller(options)
+
+    def make_controller(self, options: dict[str, Any]) -> "FreePort":
+        return FreePort(self, hostname="127.0.0.1", port=0, **options)
 
     @property
     def port(self) -> int:
@@ -84,7 +87,7 @@ class SmtpSink:
         return answer
 
 
-class _FreePort(Controller):
+class FreePort(Controller):
     """Listens on a port that the system chose, and learns it before the first connection."""
 
     def _trigger_server(self) -> None:

@@ -28,21 +28,34 @@ class Finding:
 
 
 @click.command()
+@click.option("--mail", is_flag=True, help="Ask the DNS as well what receivers will ask: SPF, DKIM, DMARC and more.")
+@click.option("--address", default="", help="With --mail: the IP address that your mail leaves from.")
 @JSON
-def doctor(as_json: bool) -> None:
+def doctor(mail: bool, address: str, as_json: bool) -> None:
     """Check settings, database, encoder, FAISS and transport. Exit status 1 when something fails."""
-    findings = list(examine())
+    findings = [*examine(), *(_examine_mail(address) if mail or address else ())]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        for finding in findings:
-            click.echo(
-                f"{click.style(f'{finding.state:<5}', fg=COLOURS[finding.state])} {finding.check:<10} {finding.detail}"
-            )
-            if finding.mend:
-                click.echo(f"{'':<17}→ {finding.mend}")
+        _show(findings)
     if any(finding.state == FAIL for finding in findings):
         raise SystemExit(1)
+
+
+def _show(findings: list[Finding]) -> None:
+    width = max(10, *(len(finding.check) for finding in findings))
+    for finding in findings:
+        state = click.style(f"{finding.state:<5}", fg=COLOURS[finding.state])
+        click.echo(f"{state} {finding.check:<{width}} {finding.detail}")
+        for place, line in enumerate(finding.mend.splitlines()):
+            click.echo(f"{'':<{width + 7}}{' ' if place else '→'} {line}")
+
+
+def _examine_mail(address: str) -> Iterator[Finding]:
+    from digest.cli import mailcheck
+
+    for found in mailcheck.examine(address):
+        yield Finding(f"mail:{found.what}", found.state, found.detail, found.mend)
 
 
 def examine() -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 import click
 
 from digest import __version__
-from digest.cli import demo, doctor, papers, people, runs, services, status
+from digest.cli import bounces, demo, doctor, outbox, papers, people, runs, services, status
 from digest.cli.output import Group
 
 
@@ -35,6 +35,9 @@ for command in (
     people.profiles,
     papers.preview,
     papers.papers,
+    outbox.outbox,
+    bounces.bounces,
+    bounces.suppressions,
     runs.send_test,
     status.status,
     doctor.doctor,

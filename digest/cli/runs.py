@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from digest.cli.output import JSON, Group, print_json, print_table, progress_bars, warn
-from digest.cli.shop import open_shop, refuse_scaled
+from digest.cli.shop import open_shop, refuse_scaled, stop_when_told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,6 +35,7 @@ def run(at: str | None, dry_run: bool, only: str | None, as_json: bool) -> None:
     if dry_run:
         _show_drafts(shop, now, subscriber_id, as_json)
         return
+    stop_when_told(shop)
     with progress_bars() as progress:
         reports = pipeline.run(shop, now, subscriber_id, progress=progress)
     show_reports(reports, as_json)
@@ -205,12 +206,13 @@ def send_test(email: str) -> None:
     """Send a short test message to EMAIL by the transport of the settings."""
     from digest.clock import utc_now
     from digest.composing.messages import compose_test
+    from digest.composing.mime import assemble
     from digest.mail.transports import Envelope
     from digest.subscribers.optin import parse_address
 
     shop = open_shop()
     recipient = parse_address(email)
-    content = compose_test(shop.sender, recipient, utc_now())
+    content = assemble(shop.sender, compose_test(shop.sender, recipient, utc_now()), shop.signing_keys)
     with shop.transport as transport:
         reply = transport.send(Envelope(shop.sender.address.addr_spec, recipient, content, f"test-{recipient}"))
     click.echo(f"Accepted: {reply}")

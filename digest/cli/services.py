@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.shop import open_shop, refuse_scaled
+from digest.cli.shop import open_shop, refuse_scaled, stop_when_told
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -53,8 +53,7 @@ def schedule() -> None:
     """Do what is due, every minute, without the web face (`digest up` is both)."""
     shop = open_shop()
     refuse_scaled(shop, "schedule")
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: shop.stopping.set())
+    stop_when_told(shop)
     parent = os.getppid()
     while not shop.stopping.is_set() and os.getppid() == parent:
         _run_once(shop)

@@ -28,6 +28,18 @@ def open_shop(**overrides: object) -> Workshop:
     return shop
 
 
+def stop_when_told(shop: Workshop) -> None:
+    """Let SIGTERM and Ctrl-C end the work after the mails that are under way; said again, they end it at once."""
+    import signal
+
+    def told(number: int, _frame: object) -> None:
+        shop.stopping.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told)
+
+
 def refuse_scaled(shop: Workshop, command: str) -> None:
     """Raises ConfigurationError where workers do what `command` would do a second time."""
     from digest.errors import ConfigurationError

@@ -9,11 +9,19 @@ from email.headerregistry import Address
 from sqlmodel import Session, col, select
 
 from digest import tokens
-from digest.composing.messages import Message, Sender, make_message_id, render, shorten
+from digest.composing.messages import (
+    Message,
+    Sender,
+    list_headers,
+    make_message_id,
+    render,
+    shorten,
+    unsubscribe_mailbox,
+)
 from digest.papers import sentences
 from digest.papers.latex import read_latex
 from digest.ranking import reasons
-from digest.tables import Edition, EditionItem, Paper, Profile, Subscriber
+from digest.tables import Edition, EditionItem, OutboxMessage, Paper, Profile, Subscriber
 
 EXCERPT_LENGTH = 460  # characters of an abstract in the mail
 MOST_AUTHORS = 5
@@ -58,19 +66,22 @@ class Entry:
 
 
 def plan(session: Session, only: int | None = None) -> list[int]:
-    """Editions that hold papers and have no message yet."""
-    query = select(Edition.id).where(col(Edition.skip_reason).is_(None), ~col(Edition.composed))
-    query = query.order_by(col(Edition.id))
-    return list(session.exec(query if only is None else query.where(Edition.subscriber_id == only)))
+    """Messages that were promised for an edition and are not written yet."""
+    query = select(OutboxMessage.id).where(col(OutboxMessage.content).is_(None)).order_by(col(OutboxMessage.id))
+    return list(session.exec(query if only is None else query.where(OutboxMessage.subscriber_id == only)))
 
 
-def load_sheets(session: Session, ids: Sequence[int]) -> Iterator[Sheet]:
-    """The rows of editions that have no message yet, with one query per table for all of them."""
-    waiting = select(Edition).where(col(Edition.id).in_(ids), ~col(Edition.composed))
-    editions = session.exec(waiting.order_by(col(Edition.id))).all()
+def load_sheets(session: Session, ids: Sequence[int]) -> Iterator[tuple[OutboxMessage, Sheet]]:
+    """Promised messages that are not written yet, each with its edition; one query per table for all of them."""
+    waiting = select(OutboxMessage, Edition).join(Edition, col(Edition.id) == col(OutboxMessage.edition_id))
+    waiting = waiting.where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.content).is_(None))
+    found = session.exec(waiting.order_by(col(OutboxMessage.id)).with_for_update(of=OutboxMessage)).all()
+    editions = [edition for _, edition in found]
     items: dict[int, list[EditionItem]] = defaultdict(list)
     for item in session.exec(
-        select(EditionItem).where(col(EditionItem.edition_id).in_(ids)).order_by(col(EditionItem.rank))
+        select(EditionItem)
+        .where(col(EditionItem.edition_id).in_(e.id for e in editions))
+        .order_by(col(EditionItem.rank))
     ):
         items[item.edition_id].append(item)
     paper_ids = {item.paper_id for listed in items.values() for item in listed}
@@ -82,12 +93,12 @@ def load_sheets(session: Session, ids: Sequence[int]) -> Iterator[Sheet]:
         select(Profile).where(col(Profile.subscriber_id).in_(people)).order_by(col(Profile.id))
     ):
         profiles[profile.subscriber_id][profile.id] = profile
-    for edition in editions:
+    for row, edition in found:
         who = edition.subscriber_id
-        yield Sheet(subscribers[who], edition, items[edition.id], papers, profiles[who])
+        yield row, Sheet(subscribers[who], edition, items[edition.id], papers, profiles[who])
 
 
-def compose(sender: Sender, sheet: Sheet) -> Message:
+def compose(sender: Sender, sheet: Sheet, message_id: str = "") -> Message:
     """The mail of an edition."""
     subscriber, edition = sheet.subscriber, sheet.edition
     links = _Links(sender, sheet)
@@ -117,8 +128,8 @@ def compose(sender: Sender, sheet: Sheet) -> Message:
         text=text,
         html=html,
         date=edition.created_at,
-        message_id=make_message_id(sender, edition.edition_date, subscriber.id, edition.id),
-        headers=_headers(sender, links),
+        message_id=message_id or make_message_id(sender, edition.edition_date, subscriber.id, edition.id),
+        headers=list_headers(sender, links.unsubscribe, unsubscribe_mailbox(sender, subscriber.id)),
     )
 
 
@@ -227,15 +238,3 @@ def long_date(day: date) -> str:
 
 def short_date(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
-
-
-def _headers(sender: Sender, links: _Links) -> dict[str, str]:
-    address = sender.address
-    return {
-        "List-Id": f"{address.display_name or 'Paper Digest'} <digest.{address.domain}>",
-        "List-Unsubscribe": f"<{links.unsubscribe}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-        "Feedback-ID": f"edition:{address.domain}:digest",
-        "Auto-Submitted": "auto-generated",
-        "Precedence": "bulk",
-    }

@@ -1,38 +1,17 @@
-"""Edition to message: subject, text, HTML and headers, and the bytes that a mail server gets.
-
-The same edition always gives the same bytes: date, boundary and Message-ID are made of the edition, nothing is drawn.
-"""
+"""What a message is made of: the sender, its Message-ID, subject, text, HTML and headers."""
 
 import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
-from email.utils import format_datetime, parseaddr
+from email.utils import parseaddr
+from functools import lru_cache
 
-from digest import templating
+from digest import templating, verp
 from digest.errors import ConfigurationError
 
 SUBJECT_LENGTH = 70
-LONGEST_LINE = 998  # octets, RFC 5322 2.1.1
-
-
-class _Policy(EmailPolicy):
-    """The library's policy, but an ASCII header that fits on one line stays as it is.
-
-    Folding would turn a long link in List-Unsubscribe into encoded words, and take the quotes off a long name.
-    """
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        line = f"{name}: {value}"
-        if line.isascii() and len(line) <= LONGEST_LINE and name.lower() != "content-type":
-            return line.encode() + b"\r\n"
-        return super().fold_binary(name, value)
-
-
-POLICY = _Policy(linesep=SMTP.linesep, max_line_length=SMTP.max_line_length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +22,21 @@ class Sender:
     base_url: str
     signing_key: str
     postal_address: str
+    reply_to: str = ""
+    bounce_address: str = ""
 
     @property
     def address(self) -> Address:
-        name, address = parseaddr(self.mail_from)
-        user, at, domain = address.rpartition("@")
-        if not (user and at and domain):
-            raise ConfigurationError(f"DIGEST_MAIL_FROM “{self.mail_from}” is not a sender: use “Name <address>”.")
-        return Address(name, user, domain)
+        return _parse(self.mail_from)
+
+
+@lru_cache(maxsize=8)
+def _parse(sender: str) -> Address:
+    name, address = parseaddr(sender)
+    user, at, domain = address.rpartition("@")
+    if not (user and at and domain):
+        raise ConfigurationError(f"DIGEST_MAIL_FROM “{sender}” is not a sender: use “Name <address>”.")
+    return Address(name, user, domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +75,35 @@ def shorten(text: str, length: int) -> str:
     return (cut.rpartition(" ")[0] or cut).rstrip(" ,;:–-") + "…"
 
 
-def assemble(sender: Sender, message: Message) -> bytes:
-    """The message as RFC 5322 bytes: text and HTML alternatives, quoted-printable."""
-    mail = EmailMessage(policy=POLICY)
-    mail["From"] = sender.address
-    mail["To"] = Address(_plain(message.recipient.display_name), addr_spec=message.recipient.addr_spec)
-    mail["Subject"] = _plain(message.subject)
-    mail["Date"] = format_datetime(message.date)
-    mail["Message-ID"] = message.message_id
-    for name, value in message.headers.items():
-        mail[name] = value
-    mail.set_content(message.text, cte="quoted-printable")
-    mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
-    mail.set_boundary(f"=_{hashlib.sha256(message.message_id.encode()).hexdigest()[:32]}")
-    return mail.as_bytes()
+def list_headers(sender: Sender, unsubscribe_url: str, unsubscribe_mailbox: str = "") -> dict[str, str]:
+    """The headers of mail that goes to many (RFC 2369, 2919, 8058), and the sender's own."""
+    address = sender.address
+    ways = [f"<{unsubscribe_url}>"] + ([f"<mailto:{unsubscribe_mailbox}>"] if unsubscribe_mailbox else [])
+    return own_headers(sender) | {
+        "List-Id": f"{address.display_name or 'Paper Digest'} <digest.{address.domain}>",
+        "List-Unsubscribe": ", ".join(ways),
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "List-Help": f"<{sender.base_url}/>",
+        "Feedback-ID": f"edition:{address.domain}:digest",
+        "Precedence": "bulk",
+    }
 
 
-def _plain(text: str) -> str:
-    """`text` without what the library would take for an encoded word, and decode, line breaks and all."""
-    return text.replace("=?", "= ?")
+def unsubscribe_mailbox(sender: Sender, subscriber_id: int) -> str:
+    """The address to which a mail unsubscribes; nothing where there is no mailbox for it."""
+    if not sender.bounce_address:
+        return ""
+    return verp.address(sender.bounce_address, sender.signing_key, verp.Token("u", subscriber_id))
 
 
-def compose_test(sender: Sender, recipient: str, now: datetime) -> bytes:
+def own_headers(sender: Sender) -> dict[str, str]:
+    """The headers of all our mail."""
+    return ({"Reply-To": sender.reply_to} if sender.reply_to else {}) | {"Auto-Submitted": "auto-generated"}
+
+
+def compose_test(sender: Sender, recipient: str, now: datetime) -> Message:
     """A short message that shows whether mail goes out."""
     name = sender.address.display_name or sender.address.domain
     subject, text, html = render("test", {"sender_name": name, "base_url": sender.base_url})
     message_id = make_message_id(sender, f"test-{now:%Y%m%dT%H%M%S}", recipient)
-    headers = {"Auto-Submitted": "auto-generated"}
-    return assemble(sender, Message(Address(addr_spec=recipient), subject, text, html, now, message_id, headers))
+    return Message(Address(addr_spec=recipient), subject, text, html, now, message_id, own_headers(sender))

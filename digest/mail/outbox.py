@@ -5,200 +5,178 @@ deferred ┘  (lease)   ├─> deferred     this message may go later: back-off
                       ├─> planned      the relay is gone: free at once, the try does not count
                       ├─> bounced      refused for good
                       ├─> suppressed   the person is on the list, has left or paused
-                      └─> expired      too late to be news
+                      ├─> expired      too late to be news; its papers come with the next edition
+                      └─> held         for the operator to decide: `digest outbox release`
+
+The four last are left by an operator's command only. `digest.mail.delivery` does the sending.
 """
 
-import random
 import zlib
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import takewhile
+from typing import Any
 
-from sqlalchemy import and_, or_, update
+from sqlalchemy import ColumnElement, and_, case, func, insert, or_, update
 from sqlmodel import Session, col, select
 
+from digest import verp
 from digest.clock import utc_now
-from digest.composing.messages import Message
-from digest.db import Database
-from digest.errors import PermanentError, TransientError, Unreachable
-from digest.log import get_logger
-from digest.mail import suppression
-from digest.mail.transports import Envelope, Transport
-from digest.tables import Edition, OutboxMessage, OutboxState, SkipReason, Subscriber, SubscriberStatus
+from digest.composing.messages import Message, Sender, make_message_id
+from digest.mail import pacing
+from digest.mail.pacing import NO_RULES, Rules
+from digest.tables import Edition, MailKind, OutboxMessage, OutboxState, Subscriber
 
 LEASE = timedelta(minutes=12)  # longer than the wait for a server's answer to one message
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=2)
 DEADLINE = timedelta(hours=20)  # after that the next edition is due, and its papers go there
 WAITING = (OutboxState.PLANNED, OutboxState.DEFERRED)
 
-
-@dataclass(frozen=True, slots=True)
-class Courier:
-    """Who delivers, and by what; `stopping` is asked before every message."""
-
-    database: Database
-    transport: Transport
-    owner: str
-    stopping: Callable[[], bool] = lambda: False
+State, Content = col(OutboxMessage.state), col(OutboxMessage.content)
 
 
-def _claimable(now: datetime):  # type: ignore[no-untyped-def]  # an SQL expression
-    abandoned = and_(col(OutboxMessage.state) == OutboxState.SENDING, col(OutboxMessage.lease_until) < utc_now())
-    waiting = and_(col(OutboxMessage.state).in_(WAITING), col(OutboxMessage.next_at) <= now)
-    return or_(waiting, abandoned)
+def changed(*which: ColumnElement[bool]) -> Any:
+    """An UPDATE of the rows that fulfil `which`, past the session's own memory of them."""
+    return update(OutboxMessage).where(*which).execution_options(synchronize_session=False)
 
 
-def plan(session: Session, now: datetime, only: int | None = None) -> list[int]:
-    """Messages that wait and may go now, and those whose sender's lease has run out."""
+# Promising
+
+
+def promise(session: Session, sender: Sender, subscriber_ids: Sequence[int], now: datetime) -> None:
+    """Promise a message for each edition that was stored at `now`, in the transaction that stored it."""
+    made = (
+        select(Edition, Subscriber.email)
+        .join(Subscriber, col(Subscriber.id) == col(Edition.subscriber_id))
+        .outerjoin(OutboxMessage, col(OutboxMessage.edition_id) == col(Edition.id))
+        .where(col(Edition.subscriber_id).in_(subscriber_ids), Edition.created_at == now)
+        .where(col(Edition.skip_reason).is_(None), col(OutboxMessage.id).is_(None))
+    )
+    common = {"kind": MailKind.EDITION, "state": OutboxState.PLANNED, "next_at": now, "created_at": now}
+    rows = [
+        {**_BLANK, **common, **_identity(sender, edition), "recipient": email} for edition, email in session.exec(made)
+    ]
+    if rows:
+        session.execute(insert(OutboxMessage), rows)
+
+
+def _identity(sender: Sender, edition: Edition) -> dict[str, Any]:
+    who, day = edition.subscriber_id, edition.edition_date
+    message_id = make_message_id(sender, day, who, edition.id)
+    return {"edition_id": edition.id, "subscriber_id": who, "edition_date": day, "message_id": message_id}
+
+
+_BLANK = {"envelope_from": "", "attempt": 0, "doubts": 0, "paced": False, "reply": ""}
+
+
+def fill(sender: Sender, row: OutboxMessage, content: bytes) -> None:
+    """Write a promised message's content down, from here on the same for every try."""
+    row.content = zlib.compress(content, 1)
+    row.envelope_from = envelope_sender(sender, row.id)
+
+
+def enqueue(session: Session, sender: Sender, letter: Message, content: bytes, row: OutboxMessage) -> OutboxMessage:
+    """Promise a letter: a message for one occasion. `row` says whose it is and of what kind."""
+    row.recipient, row.message_id = letter.recipient.addr_spec, letter.message_id
+    session.add(row)
+    session.flush()
+    fill(sender, row, content)
+    return row
+
+
+def envelope_sender(sender: Sender, number: int) -> str:
+    """The address to which what comes back of a message goes."""
+    if not sender.bounce_address:
+        return sender.address.addr_spec
+    return verp.address(sender.bounce_address, sender.signing_key, verp.Token("m", number))
+
+
+# Planning and claiming
+
+
+def _claimable(now: datetime) -> ColumnElement[bool]:
+    abandoned = and_(State == OutboxState.SENDING, col(OutboxMessage.lease_until) < utc_now())
+    waiting = and_(State.in_(WAITING), col(OutboxMessage.next_at) <= now)
+    return and_(or_(waiting, abandoned), Content.is_not(None))
+
+
+def plan(session: Session, now: datetime, rules: Rules = NO_RULES, only: int | None = None) -> list[int]:
+    """Messages that wait and may go now, and those whose sender's lease has run out.
+
+    Letters come first: somebody waits for them. None while mail is paused; editions only inside the window, and no
+    more than the day of warming up allows.
+    """
+    pace = pacing.closed(session, utc_now())
+    if pace is not None and pace.name == pacing.EVERYTHING:
+        return []
+    is_letter = col(OutboxMessage.kind) != MailKind.EDITION
     query = select(OutboxMessage.id).where(_claimable(now)).order_by(col(OutboxMessage.id))
-    return list(session.exec(query if only is None else query.where(OutboxMessage.subscriber_id == only)))
+    query = query if only is None else query.where(OutboxMessage.subscriber_id == only)
+    letters = list(session.exec(query.where(is_letter)))
+    if not rules.window.holds(now):
+        return letters
+    room = _room(session, rules, now)
+    return letters + list(session.exec(query.where(~is_letter).limit(room)))
 
 
-def enqueue(session: Session, edition: Edition, message: Message, content: bytes, envelope_from: str) -> None:
-    """Promise an edition's message; it goes out once this transaction is committed."""
-    edition.composed = True
-    session.add(
-        OutboxMessage(
-            subscriber_id=edition.subscriber_id,
-            edition_id=edition.id,
-            envelope_from=envelope_from,
-            recipient=message.recipient.addr_spec,
-            message_id=message.message_id,
-            content=zlib.compress(content, 1),
-            state=OutboxState.PLANNED,
-            next_at=edition.created_at,
-            created_at=edition.created_at,
-        )
+def _room(session: Session, rules: Rules, now: datetime) -> int | None:
+    """How many editions may still go on this day (UTC) of warming up; None without a limit."""
+    if rules.warm_up_start is None:
+        return None
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    sent = select(func.count()).where(State == OutboxState.SENT, col(OutboxMessage.next_at) >= midnight)
+    return max(pacing.warm_up_cap(rules.warm_up_start, now.date()) - session.exec(sent).one(), 0)
+
+
+def claim(
+    session: Session, now: datetime, ids: Sequence[int], owner: str, rules: Rules = NO_RULES
+) -> list[OutboxMessage]:
+    """Take those of `ids` that are still free (or already ours), for as long as the lease lasts.
+
+    What another owner left in doubt is held instead, where the operator fears doubles more than loss.
+    """
+    wanted = col(OutboxMessage.id).in_(ids)
+    if rules.hold_doubtful:
+        left = and_(State == OutboxState.SENDING, col(OutboxMessage.doubts) > 0)
+        session.exec(changed(wanted, left, _claimable(now)).values(state=OutboxState.HELD, owner=None))
+    ours = and_(State == OutboxState.SENDING, col(OutboxMessage.owner) == owner)
+    free = select(OutboxMessage.id).where(wanted, or_(_claimable(now), ours)).with_for_update(skip_locked=True)
+    attempt = col(OutboxMessage.attempt) + 1
+    taken = changed(col(OutboxMessage.id).in_(free)).values(
+        state=OutboxState.SENDING, owner=owner, attempt=attempt, lease_until=utc_now() + LEASE
     )
-
-
-def release(session: Session, owner: str, ids: Sequence[int] | None = None) -> None:
-    """Free what `owner` had claimed, or of it only `ids`; a message that is settled is nobody's already."""
-    claimed = update(OutboxMessage).where(
-        col(OutboxMessage.state) == OutboxState.SENDING, col(OutboxMessage.owner) == owner
-    )
-    chosen = claimed if ids is None else claimed.where(col(OutboxMessage.id).in_(ids))
-    freed = chosen.values(state=OutboxState.PLANNED, owner=None, lease_until=None)
-    session.exec(freed.execution_options(synchronize_session=False))
-
-
-def claim(session: Session, now: datetime, ids: Sequence[int], owner: str) -> list[OutboxMessage]:
-    """Take those of `ids` that are still free (or already ours), for as long as the lease lasts."""
-    ours = and_(col(OutboxMessage.state) == OutboxState.SENDING, col(OutboxMessage.owner) == owner)
-    free = select(OutboxMessage.id).where(col(OutboxMessage.id).in_(ids), or_(_claimable(now), ours))
-    session.exec(
-        update(OutboxMessage)
-        .where(col(OutboxMessage.id).in_(free.with_for_update(skip_locked=True)))
-        .values(state=OutboxState.SENDING, owner=owner, lease_until=utc_now() + LEASE)
-        .execution_options(synchronize_session=False)
-    )
-    mine = select(OutboxMessage).where(
-        col(OutboxMessage.id).in_(ids), OutboxMessage.owner == owner, OutboxMessage.state == OutboxState.SENDING
-    )
+    session.exec(taken)
+    mine = select(OutboxMessage).where(wanted, ours)
     return list(session.exec(mine.order_by(col(OutboxMessage.id))))
 
 
-def deliver(courier: Courier, now: datetime, ids: Sequence[int]) -> Counter[str]:
-    """Send a batch, each message settled in its own transaction right after the answer. Counts by outcome.
-
-    What was not sent, because the other side is gone or we are told to stop, is then free again. Raises Unreachable
-    when it is gone.
-    """
-    with courier.database.session() as session:
-        messages = claim(session, now, ids, courier.owner)
-    try:
-        with courier.transport:
-            going = takewhile(lambda _: not courier.stopping(), messages)
-            counts = Counter(_deliver_one(courier, message, now) for message in going)
-    except Unreachable:
-        _hand_back(courier, messages)
-        raise
-    if counts.total() < len(messages):
-        _hand_back(courier, messages)
-    return counts
+# Giving back, giving up
 
 
-def _hand_back(courier: Courier, messages: Sequence[OutboxMessage]) -> None:
-    with courier.database.session() as session:
-        release(session, courier.owner, [message.id for message in messages])
+def release(session: Session, owner: str, ids: Sequence[int] | None = None, *, hold_doubtful: bool = False) -> None:
+    """Free what an owner that died had claimed, or of it only `ids`; what it had handed over may be held instead."""
+    claimed = [State == OutboxState.SENDING, col(OutboxMessage.owner) == owner]
+    if ids is not None:
+        claimed.append(col(OutboxMessage.id).in_(ids))
+    after: Any = OutboxState.PLANNED
+    if hold_doubtful:
+        after = case((col(OutboxMessage.doubts) > 0, OutboxState.HELD.value), else_=OutboxState.PLANNED.value)
+    session.exec(changed(*claimed).values(state=after, owner=None, lease_until=None))
 
 
-def _deliver_one(courier: Courier, message: OutboxMessage, now: datetime) -> str:
-    """Ask for the last time whether this person wants mail, send, and write down what came of it."""
-    with courier.database.session() as session:
-        if not _still_ours(session, message):
-            return "lost"
-        why_not = _objection(session, message, now)
-        if why_not is not None:
-            _settle(session, message, why_not, now, "")
-            return why_not.value
-    envelope = Envelope(
-        sender=message.envelope_from,
-        recipient=message.recipient,
-        content=zlib.decompress(message.content),
-        name=f"{message.message_id.strip('<>').partition('@')[0]}-{message.recipient}",
-    )
-    try:
-        state, reply = OutboxState.SENT, courier.transport.send(envelope)
-    except Unreachable:
-        raise
-    except TransientError as error:
-        state, reply = OutboxState.DEFERRED, str(error)
-    except PermanentError as error:
-        state, reply = OutboxState.BOUNCED, str(error)
-    with courier.database.session() as session:
-        _settle(session, message, state, now, reply)
-    get_logger().info("message_settled", message=message.id, subscriber=message.subscriber_id, state=state.value)
-    return state.value
+def hand_back(session: Session, messages: Sequence[OutboxMessage]) -> None:
+    """Free what we claimed and did not try; that try does not count."""
+    for attempt in {message.attempt for message in messages}:
+        ids = [message.id for message in messages if message.attempt == attempt]
+        mine = changed(col(OutboxMessage.id).in_(ids), still_ours(messages[0].owner, attempt))
+        session.exec(mine.values(state=OutboxState.PLANNED, owner=None, lease_until=None, attempt=attempt - 1))
 
 
-def _still_ours(session: Session, message: OutboxMessage) -> bool:
-    """Renew the lease for this message's own sending; False when it was erased or somebody took it over."""
-    row = session.get(OutboxMessage, message.id)
-    if row is None or (row.state, row.owner) != (OutboxState.SENDING, message.owner):
-        return False
-    row.lease_until = utc_now() + LEASE
-    return True
+def still_ours(owner: str | None, attempt: int) -> ColumnElement[bool]:
+    """The fence: whoever claimed a row after our lease has another owner's name, or another attempt."""
+    return and_(State == OutboxState.SENDING, col(OutboxMessage.owner) == owner, col(OutboxMessage.attempt) == attempt)
 
 
-def _objection(session: Session, message: OutboxMessage, now: datetime) -> OutboxState | None:
-    subscriber = session.get(Subscriber, message.subscriber_id)
-    wanted = subscriber is not None and subscriber.status is SubscriberStatus.ACTIVE
-    if not wanted or suppression.suppressed(session, [message.recipient]):
-        return OutboxState.SUPPRESSED
-    return OutboxState.EXPIRED if now - message.created_at > DEADLINE else None
-
-
-def _settle(session: Session, message: OutboxMessage, state: OutboxState, now: datetime, reply: str) -> None:
-    """Write the outcome, if the message is still ours: whoever took it over after our lease decides."""
-    row = session.get(OutboxMessage, message.id)
-    if row is None or (row.state, row.owner) != (OutboxState.SENDING, message.owner):
-        return
-    row.state, row.owner, row.lease_until, row.reply = state, None, None, reply[:500]
-    row.attempt += 1
-    if state is OutboxState.SENT:
-        row.sent_at = now
-    if state is OutboxState.DEFERRED:
-        row.next_at = now + _pause(row)
-    if state is OutboxState.BOUNCED and _is_about_the_address(reply):
-        suppression.suppress(session, row.recipient, reply, now)
-    if state is OutboxState.SUPPRESSED and row.edition_id is not None:
-        subscriber = session.get_one(Subscriber, row.subscriber_id)
-        paused = subscriber.status is SubscriberStatus.PAUSED
-        edition = session.get_one(Edition, row.edition_id)
-        edition.skip_reason = SkipReason.PAUSED if paused else SkipReason.SUPPRESSED
-
-
-def _pause(row: OutboxMessage) -> timedelta:
-    """Five minutes, ten, twenty, up to two hours, with a jitter that is the message's own."""
-    jitter = random.Random(f"{row.message_id}.{row.attempt}").uniform(0.8, 1.2)  # noqa: S311 - no secret
-    doubled: timedelta = FIRST_PAUSE * 2 ** (row.attempt - 1)
-    return min(doubled, LONGEST_PAUSE) * jitter
-
-
-def _is_about_the_address(reply: str) -> bool:
-    """Whether a refusal says that there is no such mailbox (RFC 3463: 5.1.x, 5.2.1), not that our mail is unwelcome."""
-    status = next((word for word in reply.split() if word.startswith("5.") and word.count(".") == 2), "")  # noqa: PLR2004
-    return status in {"5.1.1", "5.1.2", "5.1.3", "5.1.10", "5.2.1"}
+def expire(session: Session, now: datetime, subscriber_ids: Sequence[int]) -> None:
+    """Give up the editions that are too late to be news, so that their papers may come with the next one."""
+    late = and_(State.in_(WAITING), col(OutboxMessage.created_at) < now - DEADLINE)
+    theirs = and_(col(OutboxMessage.subscriber_id).in_(subscriber_ids), col(OutboxMessage.kind) == MailKind.EDITION)
+    session.exec(changed(theirs, late).values(state=OutboxState.EXPIRED, content=b"", next_at=now))

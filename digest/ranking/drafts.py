@@ -37,6 +37,7 @@ LONGEST_WINDOW = timedelta(days=14)  # and one after a long break
 KEYWORD_BONUS, AUTHOR_BONUS, CATEGORY_BONUS = 2.0, 2.5, 2.0  # in deviations; an explicit wish outweighs likeness
 WANTED = 4  # candidates per place in the edition
 CHUNK = 1_000
+NEVER_ARRIVED = [state.value for state in (OutboxState.EXPIRED, OutboxState.BOUNCED, OutboxState.SUPPRESSED)]
 
 Mask = NDArray[np.bool_]
 Work = aliased(Paper)  # what a paper that was found to be a duplicate has been merged into
@@ -262,7 +263,10 @@ def _active_profiles(session: Session, subscriber_ids: list[int]) -> list[Profil
 
 
 def _seen(session: Session, subscriber_ids: list[int], since: datetime) -> dict[int, set[int]]:
-    """Papers that each subscriber was sent or judged, duplicates resolved; an expired edition's papers come back."""
+    """Papers that each subscriber was sent, is about to be sent, or judged, duplicates resolved.
+
+    The papers of an edition whose mail never arrived come back.
+    """
     work = func.coalesce(Paper.merged_into, Paper.id)
     seen: dict[int, set[int]] = defaultdict(set)
     for some in batches(subscriber_ids, CHUNK):
@@ -273,7 +277,7 @@ def _seen(session: Session, subscriber_ids: list[int], since: datetime) -> dict[
             .join(Work, col(Work.id) == work)
             .outerjoin(OutboxMessage, col(OutboxMessage.edition_id) == col(Edition.id))
             .where(col(Edition.subscriber_id).in_(some), Work.announced_at > since)
-            .where(func.coalesce(OutboxMessage.state, "") != OutboxState.EXPIRED.value)
+            .where(func.coalesce(OutboxMessage.state, "").not_in(NEVER_ARRIVED))
         )
         judged = (
             select(Feedback.subscriber_id, work)

@@ -3,11 +3,14 @@
 Neither raises when a server is gone: the next tick finds what was left, whatever it was.
 """
 
+import mmap
 import os
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 
+from celery.signals import worker_shutting_down
 from kombu.exceptions import OperationalError
 
 from digest import dispatch, log
@@ -19,6 +22,22 @@ from digest.tasks.app import TIME_LIMITS, app
 from digest.workshop import Workshop
 
 CONNECTIONS = 2  # to the database: one works, one moves the lease on
+
+
+TOLD_TO_STOP = mmap.mmap(-1, 1)  # a byte that the worker shares with the processes that it forks
+
+
+class SharedEvent(threading.Event):
+    """Set for all processes of a worker at once."""
+
+    def is_set(self) -> bool:
+        return TOLD_TO_STOP[0] != 0
+
+
+@worker_shutting_down.connect
+def stop(**_: object) -> None:
+    """Let the processes finish the mails that are under way, and hand the others back."""
+    TOLD_TO_STOP[0] = 1
 
 
 @app.task(name="digest.tick")
@@ -55,4 +74,6 @@ def open_shop() -> Workshop:
 def _open_shop(_process: int) -> Workshop:
     settings = load()
     log.configure(settings.log_level, settings.log_format)
-    return Workshop(settings, scaled=True, connections=CONNECTIONS)
+    shop = Workshop(settings, scaled=True, connections=CONNECTIONS)
+    shop.stopping = SharedEvent()
+    return shop

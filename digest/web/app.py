@@ -19,6 +19,7 @@ from digest.errors import DigestError
 from digest.health import Health, measure
 from digest.log import get_logger
 from digest.templating import render
+from digest.web import hooks
 from digest.web.metrics import render_metrics
 from digest.workshop import Workshop
 
@@ -40,6 +41,7 @@ def make_app(shop: Workshop) -> Starlette:
         Route("/healthz", pages.healthz, methods=["GET"]),
         Route("/readyz", pages.readyz, methods=["GET"]),
         Route("/metrics", pages.metrics, methods=["GET"]),
+        *hooks.routes(shop),
     ]
     return Starlette(routes=routes, middleware=[Middleware(BaseHTTPMiddleware, dispatch=_add_headers)])
 

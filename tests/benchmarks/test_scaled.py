@@ -153,8 +153,8 @@ READERS = (  # a million with a profile each; a thousand of them are due, everyb
             active, embedded_by, created_at)
         SELECT id, 'one', 'state space models', '[]', '[]', '[]', '[]', 1, 0.3, true, 'hashing', created_at
         FROM subscriber""",
-    """INSERT INTO edition (subscriber_id, edition_date, encoder, considered, failed_sources, composed, created_at)
-        SELECT id, date '2026-05-05', 'hashing', 100, '[]', true, timestamptz '2026-05-05 12:00Z' FROM subscriber""",
+    """INSERT INTO edition (subscriber_id, edition_date, encoder, considered, failed_sources, created_at)
+        SELECT id, date '2026-05-05', 'hashing', 100, '[]', timestamptz '2026-05-05 12:00Z' FROM subscriber""",
 )
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from smtp_sink import SmtpSink
 
-from digest.composing.messages import Message, Sender, assemble
-from digest.mail.transports import Envelope, FolderTransport, MemoryTransport, Relay, SmtpTransport, Transport
+from digest.composing.messages import Message, Sender
+from digest.composing.mime import assemble
+from digest.mail.smtp import Relay, SmtpTransport
+from digest.mail.transports import Envelope, FolderTransport, MemoryTransport, Transport
 
 SENDER = Sender("Paper Digest <digest@papers.example>", "https://papers.example", "0123456789abcdef" * 2, "")
 NASTY = (

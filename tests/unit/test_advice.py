@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 import pytest
 from conditions import add, add_mail, polled, ran, troubles, waiting, well
-from factories import make_profile, make_subscriber
+from factories import make_edition, make_profile, make_subscriber
 from scenes import HOUR, add_reader, bring
 
 from digest import dispatch
 from digest.advice import FAIL, OK, WARN, advise, say_age, verdict, working_time
 from digest.health import MOST_COUNTED, Health, measure
-from digest.tables import Edition, Lease, OutboxState
+from digest.mail import outbox
+from digest.tables import Lease, OutboxState
 from digest.workshop import Workshop
 
 MINUTE = timedelta(minutes=1)
@@ -155,7 +156,8 @@ def test_an_edition_that_is_not_written_as_mail_is_a_failure(shop: Workshop, now
     add(shop, well(now))
     with shop.database.session() as session:
         who = make_subscriber(session, now, next_edition_at=None)
-        session.add(Edition(subscriber_id=who.id, edition_date=now.date(), created_at=now - 61 * MINUTE))
+        make_edition(session, who, now - 61 * MINUTE)
+        outbox.promise(session, shop.sender, [who.id], now - 61 * MINUTE)
     assert [(one.state, one.what) for one in troubles(shop, now)] == [(FAIL, "compose")]
 
 

@@ -158,10 +158,10 @@ def test_a_bad_edition_is_isolated_in_a_real_stage(
     readers = [add_reader(shop, now, "mamba") for _ in range(5)]
     compose = pipeline.sheets.compose
 
-    def fail_for_one(sender: object, sheet: pipeline.sheets.Sheet) -> object:
+    def fail_for_one(sender: object, sheet: pipeline.sheets.Sheet, message_id: str) -> object:
         if sheet.subscriber.id == readers[2].id:
             raise KeyError("template")
-        return compose(sender, sheet)
+        return compose(sender, sheet, message_id)
 
     monkeypatch.setattr(pipeline.sheets, "compose", fail_for_one)
     reports = {report.name: report for report in pipeline.run(shop, now)}

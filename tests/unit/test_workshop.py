@@ -9,7 +9,8 @@ from factories import make_paper
 from digest import pipeline
 from digest.embeddings.encoder import LEXICAL, HashingEncoder
 from digest.errors import ConfigurationError
-from digest.mail.transports import FolderTransport, MemoryTransport, SmtpTransport
+from digest.mail.smtp import SmtpTransport
+from digest.mail.transports import FolderTransport, MemoryTransport
 from digest.settings import Settings
 from digest.workshop import Workshop
 

@@ -124,7 +124,13 @@ def test_an_edition_holds_as_many_papers_as_the_subscriber_wants(shop: Workshop,
 @pytest.mark.usefixtures("crowd")
 @pytest.mark.parametrize(
     ("state", "seen"),
-    [(OutboxState.SENT, True), (OutboxState.PLANNED, True), (OutboxState.BOUNCED, True), (OutboxState.EXPIRED, False)],
+    [
+        (OutboxState.SENT, True),
+        (OutboxState.PLANNED, True),
+        (OutboxState.HELD, True),
+        (OutboxState.BOUNCED, False),
+        (OutboxState.EXPIRED, False),
+    ],
 )
 def test_what_was_sent_does_not_come_again_unless_it_expired(
     shop: Workshop, now: datetime, fill: Fill, state: OutboxState, seen: bool

@@ -1,0 +1,2 @@
+from digest.verp import *
+from digest.verp import Token, Purpose, address, read, TOKEN, SEAL_LENGTH
