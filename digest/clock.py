@@ -45,7 +45,7 @@ def _end_of_gap(local: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Hours of the day in a zone, from `start` up to but not including `end`; they may pass midnight. Alike: all day."""
+    """Hours of the day in a zone, from `start` until before `end`, past midnight if need be; all day if both are one."""
 
     start: time = time()
     end: time = time()
@@ -58,10 +58,13 @@ class Window:
         return local >= self.start or local < self.end
 
 
+ALL_DAY = Window()
+
+
 def parse_window(text: str) -> Window:
     """“06:00-22:00 Europe/Berlin” as a window; nothing means all day. Raises InvalidRequest for anything else."""
     if not text.strip():
-        return Window()
+        return ALL_DAY
     found = WINDOW.fullmatch(text.strip())
     try:
         start, end = (time.fromisoformat(found[place]) for place in (1, 2)) if found else (None, None)

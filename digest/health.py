@@ -15,7 +15,6 @@ from sqlmodel import Session, col, select
 from digest.dispatch import OPEN, QUEUES
 from digest.tables import (
     Batch,
-    Edition,
     Lease,
     OutboxMessage,
     OutboxState,

@@ -49,8 +49,11 @@ class Post:
                 outbox.fill(SENDER, row, head + mail_for(who.email))
         return [row.id for row in self.rows()][-count:]
 
-    def deliver(self, ids: Sequence[int], moment: datetime | None = None) -> Counter[str]:
-        return self.send(SmtpTransport(Relay("127.0.0.1", self.sink.port, connections=1)), ids, moment)
+    def smtp(self, connections: int = 1) -> SmtpTransport:
+        return SmtpTransport(Relay("127.0.0.1", self.sink.port, connections=connections))
+
+    def deliver(self, ids: Sequence[int], moment: datetime | None = None, rules: Rules = RULES) -> Counter[str]:
+        return delivery.deliver(self.courier(self.smtp(), rules), moment or self.now, ids)
 
     def send(self, transport: Transport, ids: Sequence[int], moment: datetime | None = None) -> Counter[str]:
         return delivery.deliver(self.courier(transport), moment or self.now, ids)
@@ -60,7 +63,7 @@ class Post:
 
     def run_stage(self, transport: Transport | None = None) -> pipeline.StageReport:
         """What the pipeline makes of it."""
-        self.shop.__dict__["transport"] = transport or SmtpTransport(Relay("127.0.0.1", self.sink.port, connections=1))
+        self.shop.__dict__["transport"] = transport or self.smtp()
         stage = next(stage for stage in pipeline.stages(self.shop) if stage.name == "deliver")
         return pipeline.run_stage(self.shop, stage, self.now, pipeline.no_progress)
 
@@ -74,6 +77,10 @@ class Post:
     def plan(self, moment: datetime) -> list[int]:
         with self.database.session(write=False) as session:
             return outbox.plan(session, moment, RULES)
+
+    def change_all(self, **fields: object) -> None:
+        for row in self.rows():
+            self.change(row.id, **fields)
 
     def change(self, message: int, **fields: object) -> None:
         with self.database.session() as session:

@@ -43,7 +43,7 @@ def upgrade() -> None:
             op.f("uq_outbox_message_subscriber_id_edition_date_kind"), ["subscriber_id", "edition_date", "kind"]
         )
         table.drop_index("ix_outbox_message_subscriber_id")
-    op.execute(sa.text(PROMISE_THE_REST).bindparams(sa.bindparam("no", False, sa.Boolean())))
+    op.execute(sa.text(PROMISE_THE_REST).bindparams(sa.bindparam("no", value=False, type_=sa.Boolean())))
     content_is_missing = sa.text("content IS NULL")
     op.create_index(
         "ix_outbox_message_to_compose",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 QUEUES = "tick,ingest,embed,rank,mail"
 EVERY = 60  # seconds between two passes
-LAST_ORDERS = 7  # seconds that the scheduler has to finish what it is at; what is cut off goes on with the next pass
+BOUNCES_EVERY = 5  # passes between two looks into the bounce mailbox
+LAST_ORDERS = 60  # seconds for the mails that are under way; what is cut off goes on with the next pass
 CLOSING_TIME = 2  # seconds that open requests have
 LONGEST_PAUSE = 60  # seconds before a scheduler that keeps dying is started again
 
@@ -32,7 +34,7 @@ LONGEST_PAUSE = 60  # seconds before a scheduler that keeps dying is started aga
 def up() -> None:
     """Run everything in one process tree: scheduler, worker and web face. Needs no Redis.
 
-    SIGTERM or Ctrl-C ends it within ten seconds; nothing is lost, the next start goes on.
+    SIGTERM or Ctrl-C ends it after the mails that are under way; nothing is lost, the next start goes on.
     """
     shop = open_shop()
     refuse_scaled(shop, "up")
@@ -55,7 +57,11 @@ def schedule() -> None:
     refuse_scaled(shop, "schedule")
     stop_when_told(shop)
     parent = os.getppid()
-    while not shop.stopping.is_set() and os.getppid() == parent:
+    for number in itertools.count():
+        if shop.stopping.is_set() or os.getppid() != parent:
+            break
+        if number % BOUNCES_EVERY == 0:
+            _read_bounces(shop)
         _run_once(shop)
         shop.stopping.wait(EVERY)
 
@@ -108,6 +114,21 @@ def _run_once(shop: Workshop) -> None:
         pipeline.run(shop, utc_now())
     except TransientError as error:
         get_logger().warning("run_postponed", why=str(error))
+
+
+def _read_bounces(shop: Workshop) -> None:
+    """Read the bounce mailbox, if there is one; when it cannot be read, the next time will do."""
+    from digest import returns
+    from digest.clock import utc_now
+    from digest.errors import DigestError
+    from digest.log import get_logger
+
+    if not shop.settings.bounce_mailbox.get_secret_value():
+        return
+    try:
+        returns.poll(shop, utc_now())
+    except DigestError as error:
+        get_logger().warning("bounces_not_read", why=str(error))
 
 
 @contextmanager

@@ -29,12 +29,12 @@ def open_shop(**overrides: object) -> Workshop:
 
 
 def stop_when_told(shop: Workshop) -> None:
-    """Let SIGTERM and Ctrl-C end the work after the mails that are under way; said again, they end it at once."""
+    """Let SIGTERM and Ctrl-C end the work after the mails that are under way; a second Ctrl-C ends it at once."""
     import signal
 
-    def told(number: int, _frame: object) -> None:
+    def told(_number: int, _frame: object) -> None:
         shop.stopping.set()
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)

@@ -1,4 +1,4 @@
-"""DKIM signatures (RFC 6376, RFC 8463) by `cryptography`: the usual library parses the key anew and multiplies in Python.
+"""DKIM signatures (RFC 6376, RFC 8463) by `cryptography`: the usual library does the arithmetic in Python.
 
 Both canonicalisations are relaxed. From is signed twice, so that nobody can add another; both unsubscribe headers are
 signed, as RFC 8058 demands. The time of signing is the message's date, so that a repeated mail is the same mail.

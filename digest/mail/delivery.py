@@ -93,7 +93,7 @@ def deliver(courier: Courier, now: datetime, ids: Sequence[int]) -> Counter[str]
         pacing.check_open(session, utc_now())
         claimed = outbox.claim(session, now, ids, courier.owner, courier.rules)
         waits = pacing.admit(session, claimed, courier.rules, utc_now())
-        going = [message for message in claimed if not _postpone(session, message, waits, now)]
+        going = [message for message in claimed if not _postpone(message, waits, now)]
     batch = _Batch(courier, now, going)
     try:
         with courier.transport as transport:
@@ -108,7 +108,8 @@ def deliver(courier: Courier, now: datetime, ids: Sequence[int]) -> Counter[str]
     return batch.counts + Counter(postponed=len(waits)) if waits else batch.counts
 
 
-def _postpone(session: Session, message: OutboxMessage, waits: dict[int, timedelta], now: datetime) -> bool:
+def _postpone(message: OutboxMessage, waits: dict[int, timedelta], now: datetime) -> bool:
+    """Give a claimed message that has to wait back, with its place in the queue."""
     wait = waits.get(message.id)
     if wait is not None:
         message.state, message.owner, message.lease_until = OutboxState.PLANNED, None, None

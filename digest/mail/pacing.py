@@ -1,7 +1,7 @@
 """How fast mail may go: rates for the relay and for each receiving domain, a breaker, the pause, windows, warming up.
 
-The state is a row per place in the table `pace`, so that all processes keep to it and a restart forgets nothing. Moments
-are real ones: a relay does not know which day a run is for.
+The state is a row per place in the table `pace`, so that all processes keep to it and a restart forgets nothing.
+Moments are real ones: a relay does not know which day a run is for.
 """
 
 import math
@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from digest.clock import Window
+from digest.clock import ALL_DAY, Window
 from digest.db import take_turns
 from digest.errors import Unreachable
 from digest.tables import OutboxMessage, Pace
@@ -33,7 +33,7 @@ class Rules:
 
     per_minute: float = 0.0
     per_domain: float = 0.0
-    window: Window = Window()
+    window: Window = ALL_DAY
     warm_up_start: date | None = None
     hold_doubtful: bool = False
 

@@ -1,6 +1,6 @@
 """What a mail server's reply means for the message, the address and the relay: one table, judged by stage and status.
 
-The enhanced status (RFC 3463) counts before the code, because 550 is said of an unknown user and of a spam filter alike.
+The enhanced status (RFC 3463) counts before the code: 550 is said of an unknown user and by a spam filter alike.
 """
 
 import re

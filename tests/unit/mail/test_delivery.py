@@ -1,7 +1,9 @@
 """Every arrow of the outbox's diagram that sending draws, with a real database and a real mail server."""
 
+import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -17,12 +19,24 @@ from post import (
 from smtp_sink import DROP, SmtpSink, accept
 from sqlmodel import select
 
+from digest.clock import parse_window, utc_now
 from digest.errors import Unreachable
-from digest.mail import suppression
+from digest.mail import delivery, outbox, pacing, suppression
+from digest.mail.delivery import MOST_DOUBTS, MOST_FULL, MOST_POLICY
+from digest.mail.pacing import Rules
 from digest.mail.smtp import Relay, SmtpTransport
 from digest.mail.transports import Envelope, MemoryTransport, Settle
 from digest.subscribers import privacy
-from digest.tables import Edition, OutboxState, SkipReason, Subscriber, SubscriberStatus
+from digest.tables import (
+    BounceScore,
+    Edition,
+    MailKind,
+    OutboxState,
+    SkipReason,
+    Subscriber,
+    SubscriberStatus,
+    Suppression,
+)
 from digest.workshop import Workshop
 
 
@@ -226,6 +240,171 @@ def test_a_message_that_is_too_late_to_be_news_expires(post: Post, hours: float,
     assert post.states() == [state]
     assert len(post.sink.messages) == (state is OutboxState.SENT)
     assert post.plan(post.now + timedelta(days=30)) == []
+
+
+# sending -> held, and what is in doubt
+
+
+def cut_off(post: Post) -> None:
+    """The server keeps every message and breaks the connection in place of saying so."""
+    post.sink.reply = lambda stage, _: DROP if stage == "DATA" else None
+
+
+def test_a_message_without_an_answer_goes_again_later_as_the_same_bytes(post: Post) -> None:
+    ids = post.promise(whole=True)
+    cut_off(post)
+    assert post.deliver(ids) == {"deferred": 1}
+    (row,) = post.rows()
+    assert (row.state, row.attempt, row.doubts) == (OutboxState.DEFERRED, 1, 1)
+    before = post.rows()[0].content
+    post.sink.reply = accept
+    assert post.deliver(ids, row.next_at) == {"sent": 1}
+    assert zlib.decompress(before or b"") == post.sink.contents[0]
+
+
+def test_a_message_that_never_gets_an_answer_is_held_and_not_sent_for_ever(post: Post) -> None:
+    ids = post.promise()
+    cut_off(post)
+    for _ in range(MOST_DOUBTS):
+        post.deliver(ids, post.rows()[0].next_at)
+    assert post.states() == [OutboxState.HELD]
+    assert post.plan(post.now + timedelta(hours=19)) == []
+
+
+def test_who_fears_doubles_more_than_loss_has_it_held_at_once(post: Post) -> None:
+    ids = post.promise()
+    cut_off(post)
+    post.deliver(ids, rules=Rules(hold_doubtful=True))
+    assert post.states() == [OutboxState.HELD]
+
+
+def test_an_answer_ends_the_doubt(post: Post) -> None:
+    ids = post.promise()
+    post.sink.reply = lambda _stage, _: BUSY
+    for _ in range(MOST_DOUBTS + 1):
+        post.deliver(ids, post.rows()[0].next_at)
+    assert [(row.state, row.doubts) for row in post.rows()] == [(OutboxState.DEFERRED, 0)]
+
+
+# sending -> deferred, with a word for the address, the domain or the relay
+
+
+def test_a_full_mailbox_is_tried_some_times_and_then_counted_against_the_address(post: Post) -> None:
+    ids = post.promise()
+    post.sink.reply = lambda _stage, _: "552 5.2.2 Mailbox full"
+    for number in range(1, MOST_FULL + 1):
+        post.deliver(ids, post.rows()[0].next_at)
+        assert post.states() == [OutboxState.BOUNCED if number == MOST_FULL else OutboxState.DEFERRED]
+    with post.database.session(write=False) as session:
+        assert [score.score for score in session.exec(select(BounceScore))] == [1.0]
+        assert suppression.suppressed(session, [post.rows()[0].recipient]) == set()
+
+
+def test_a_domain_that_asks_for_less_gets_less(post: Post) -> None:
+    ids = post.promise(2)
+    post.sink.reply = lambda stage, _: "451 4.7.0 Too many" if stage == "DATA" else None
+    assert post.deliver(ids) == {"deferred": 2}
+    with post.database.session(write=False) as session:
+        assert [name for name, _ in pacing.slowed(session, utc_now())] == ["example.org"]
+
+
+@pytest.mark.parametrize("words", [UNWELCOME, "554 5.7.1 Spam"])
+def test_a_refusal_of_us_leaves_message_and_address_alone(post: Post, words: str) -> None:
+    post.sink.reply = refuse(words)
+    assert post.deliver(post.promise()) == {"deferred": 1}
+    with post.database.session(write=False) as session:
+        assert session.exec(select(Suppression)).all() == []
+        assert session.exec(select(BounceScore)).all() == []
+
+
+def test_a_relay_that_minds_our_mail_is_left_alone(post: Post) -> None:
+    ids = post.promise(MOST_POLICY + 5)
+    post.sink.reply = lambda _stage, _: UNWELCOME
+    with pytest.raises(Unreachable, match="minds our mail") as caught:
+        post.deliver(ids)
+    assert caught.value.done == {"deferred": MOST_POLICY + 1}
+    assert post.states().count(OutboxState.PLANNED) == 4
+    post.sink.reply = accept
+    with pytest.raises(Unreachable, match=r"left alone until .*refuses our mail for what we are"):
+        post.deliver(ids)
+    assert post.sink.messages == []
+
+
+def test_a_relay_that_is_gone_three_times_is_not_asked_a_fourth(post: Post) -> None:
+    ids = post.promise(2)
+    for _ in range(pacing.MOST_FAILURES):
+        post.sink.reply = lambda _stage, _: "421 4.3.2 Going down"
+        with pytest.raises(Unreachable, match="Going down"):
+            post.deliver(ids)
+    post.sink.reply = accept
+    with pytest.raises(Unreachable, match="left alone"):
+        post.deliver(ids)
+    assert {(row.state, row.attempt) for row in post.rows()} == {(OutboxState.PLANNED, 0)}
+    with post.database.session() as session:
+        pacing.resume(session)
+    assert post.deliver(ids) == {"sent": 2}
+
+
+# rates, window, warming up, stopping
+
+
+def test_what_is_over_the_rate_waits_for_its_place(post: Post) -> None:
+    ids = post.promise(5)
+    assert post.deliver(ids, rules=Rules(per_minute=2)) == {"sent": 2, "postponed": 3}
+    waiting = [row for row in post.rows() if row.state is OutboxState.PLANNED]
+    assert [round((row.next_at - post.now).total_seconds()) for row in waiting] == [60, 90, 120]
+    assert {(row.attempt, row.paced) for row in waiting} == {(0, True)}
+    moment = post.now + timedelta(seconds=91)
+    assert post.deliver(post.plan(moment), moment, rules=Rules(per_minute=2)) == {"sent": 2}
+
+
+def test_editions_wait_for_the_window_and_letters_do_not(post: Post) -> None:
+    edition, letter = post.promise(2)
+    post.change(letter, kind=MailKind.SIGN_IN)
+    night = Rules(window=parse_window("20:00-06:00"))
+    with post.database.session(write=False) as session:
+        assert outbox.plan(session, post.now, night) == [letter]
+        assert outbox.plan(session, post.now.replace(hour=21), night) == [letter, edition]
+
+
+def test_a_new_sender_mails_so_many_editions_a_day(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digest.mail.pacing.FIRST_DAY", 2)
+    ids = post.promise(7)
+    rules = Rules(warm_up_start=post.now.date())
+    for moment, planned in ((post.now, 2), (post.now, 0), (post.now + timedelta(days=1), 4)):
+        with post.database.session(write=False) as session:
+            found = outbox.plan(session, moment, rules)
+        assert len(found) == planned
+        post.change_all(created_at=moment)
+        post.deliver(found, moment)
+    assert len(ids) - post.states().count(OutboxState.SENT) == 1
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MailKind if kind is not MailKind.EDITION])
+def test_a_letter_goes_to_who_is_no_reader_but_to_nobody_on_the_list(post: Post, kind: MailKind) -> None:
+    wanted, listed = post.promise(2)
+    post.change_all(kind=kind)
+    with post.database.session() as session:
+        for subscriber in session.exec(select(Subscriber)):
+            subscriber.status = SubscriberStatus.PENDING
+        suppression.suppress(session, post.rows()[1].recipient, "complained", post.now)
+    assert post.deliver([wanted, listed]) == {"sent": 1, "suppressed": 1}
+
+
+def test_being_told_to_stop_finishes_what_is_under_way_and_hands_the_rest_back(post: Post) -> None:
+    ids = post.promise(5)
+    told: list[bool] = []
+    post.sink.reply = lambda stage, _: told.append(True) if stage == "DATA" else None
+    courier = replace(post.courier(post.smtp(1)), stopping=lambda: bool(told))
+    assert delivery.deliver(courier, post.now, ids) == {"sent": 1}
+    assert [(row.state, row.attempt, row.owner) for row in post.rows()[1:]] == [(OutboxState.PLANNED, 0, None)] * 4
+
+
+def test_what_nobody_needs_any_more_is_not_kept(post: Post) -> None:
+    ids = post.promise(2)
+    post.sink.reply = refuse("550 5.6.0 Odd")
+    post.deliver(ids)
+    assert [bool(row.content) for row in post.rows()] == [True, False]  # what was refused may be tried again
 
 
 # what the pipeline makes of it

@@ -1,14 +1,25 @@
 """What is particular to SMTP: refusals, broken connections, pipelining, TLS and log-in."""
 
+import datetime as dt
+import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from distance import Distance
 from servers import find_free_port
 from smtp_sink import DROP, SmtpSink, accept
 
-from digest.errors import PermanentError, TransientError, Unreachable
-from digest.mail.smtp import Relay, SmtpTransport
+from digest.errors import ConfigurationError, PermanentError, TransientError, Unreachable
+from digest.mail.replies import Reply, Verdict
+from digest.mail.smtp import GROWTH, Relay, SmtpTransport
 from digest.mail.transports import Envelope
 
 CONTENT = b"Subject: Hello\r\n\r\nHello.\r\n"
@@ -22,6 +33,38 @@ def envelope(name: str = "2026-05-06.seal-ada@example.org", content: bytes = CON
 def sink() -> Iterator[SmtpSink]:
     with SmtpSink() as running:
         yield running
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A server's certificate for “localhost” that vouches for itself."""
+
+    path: Path
+    context: ssl.SSLContext
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    start = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + dt.timedelta(days=9))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, SHA256())
+    )
+    path, secret = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    path.write_bytes(made.public_bytes(Encoding.PEM))
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path, secret)
+    return Certificate(path, context)
 
 
 def relay(sink: SmtpSink, **options: object) -> SmtpTransport:
@@ -136,3 +179,95 @@ def test_a_transport_outside_its_context_is_a_programming_error(sink: SmtpSink) 
 def test_an_address_that_cannot_be_spoken_is_refused_for_good(sink: SmtpSink) -> None:
     with relay(sink) as transport, pytest.raises(PermanentError):
         transport.send(Envelope("digest@papers.example", "ada@bücher.example", CONTENT, "one"))
+
+
+# several at once
+
+
+def letters(count: int) -> list[Envelope]:
+    return [Envelope("digest@papers.example", f"r{n}@example.org", CONTENT, str(n)) for n in range(count)]
+
+
+def send(transport: SmtpTransport, envelopes: list[Envelope]) -> list[tuple[str, Verdict]]:
+    settled: list[tuple[str, Verdict]] = []
+    with transport:
+        transport.send_all(iter(envelopes), lambda envelope, reply: settled.append((envelope.name, reply.verdict)))
+    return settled
+
+
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
+def test_messages_share_a_pool_of_connections_and_each_is_settled_once(extensions: tuple[str, ...]) -> None:
+    with SmtpSink(delay=0.005, extensions=extensions) as sink:
+        settled = send(relay(sink, connections=3), letters(40))
+        assert sorted(settled) == sorted((str(number), Verdict.SENT) for number in range(40))
+        assert len({message.peer for message in sink.messages}) == 3
+        assert sink.open_at_once == 3
+
+
+def test_a_connection_is_used_for_hundreds_of_messages_with_a_reset_between_them(sink: SmtpSink) -> None:
+    send(relay(sink, connections=1), letters(250))
+    assert len({message.peer for message in sink.messages}) == 1
+    assert sink.commands.count("RSET") == 249
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+def test_a_refusal_in_a_pipeline_is_its_own_messages_alone(stage: str) -> None:
+    with SmtpSink(extensions=("PIPELINING",)) as sink:
+        sink.reply = lambda asked, who: "550 5.1.1 Nobody" if asked == stage and who.startswith("r1@") else None
+        settled = dict(send(relay(sink, connections=1), letters(3)))
+        refused = stage != "MAIL"  # at which no recipient is known yet
+        assert settled["1"] is (Verdict.DEAD if refused else Verdict.SENT)
+        assert (settled["0"], settled["2"]) == (Verdict.SENT, Verdict.SENT)
+        assert len(sink.messages) == 3 - refused
+
+
+def test_a_pipeline_takes_two_round_trips_and_the_plain_way_five() -> None:
+    for extensions, most in (((), 5), (("PIPELINING",), 2)):
+        with SmtpSink(extensions=extensions) as sink, Distance(sink.port) as distance:
+            send(SmtpTransport(Relay("127.0.0.1", distance.port, connections=1)), letters(1))
+            alone = distance.turns
+        with SmtpSink(extensions=extensions) as sink, Distance(sink.port) as distance:
+            send(SmtpTransport(Relay("127.0.0.1", distance.port, connections=1)), letters(11))
+            assert distance.turns - alone == 10 * most
+
+
+def test_after_a_relay_went_away_connections_come_back_one_by_one(
+    sink: SmtpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digest.mail.smtp.PAUSES", (0.001, 0.01))
+    gone: list[str] = []
+    sink.reply = lambda stage, who: "421 4.3.2 Busy" if stage == "RCPT" and not gone and not gone.append(who) else None  # type: ignore[func-returns-value]
+    transport = relay(sink, connections=4)
+    settled = send(transport, letters(GROWTH))
+    assert {verdict for _, verdict in settled} == {Verdict.SENT}
+    assert transport.width in (1, 2)
+    send(transport, letters(GROWTH * 4))
+    assert transport.width == 4
+
+
+def test_an_error_while_settling_ends_the_round_after_what_is_under_way(sink: SmtpSink) -> None:
+    settled: list[str] = []
+
+    def fail(envelope: Envelope, _reply: Reply) -> None:
+        settled.append(envelope.name)
+        raise TransientError("the database is gone")
+
+    with relay(sink, connections=2) as transport, pytest.raises(TransientError, match="the database is gone"):
+        transport.send_all(iter(letters(50)), fail)
+    assert len(settled) == len(sink.messages) <= 4
+
+
+def test_a_certificate_is_accepted_when_its_issuer_is_trusted(certificate: Certificate) -> None:
+    with SmtpSink(tls_context=certificate.context, require_starttls=True) as sink:
+        send(SmtpTransport(Relay("localhost", sink.port, start_tls=True, ca=certificate.path)), letters(2))
+        assert len(sink.messages) == 2
+        with pytest.raises(Unreachable, match=r"(?i)certificate"):
+            send(SmtpTransport(Relay("localhost", sink.port, start_tls=True)), letters(1))
+        with pytest.raises(Unreachable, match=r"(?i)certificate|mismatch"):
+            send(SmtpTransport(Relay("127.0.0.1", sink.port, start_tls=True, ca=certificate.path)), letters(1))
+
+
+def test_a_file_that_holds_no_certificates_is_the_operators_mistake(sink: SmtpSink, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    with pytest.raises(ConfigurationError, match="DIGEST_SMTP_CA"):
+        send(relay(sink, tls=True, ca=tmp_path / "ca.pem"), letters(1))
