@@ -20,7 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
 from digest.clock import utc_now
-from digest.composing import editions as sheets
+from digest.composing import editions as mails
+from digest.composing import sheets
 from digest.composing.mime import assemble
 from digest.embeddings import background, vectors
 from digest.errors import ConfigurationError, DigestError, PermanentError, TransientError, Unreachable
@@ -291,7 +292,7 @@ def _compose(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Counts:
     counts: Counts = Counter()
     with shop.database.session() as session:
         for row, sheet in sheets.load_sheets(session, ids):
-            message = sheets.compose(shop.sender, sheet, row.message_id)
+            message = mails.compose(shop.sender, sheet, row.message_id)
             outbox.fill(shop.sender, row, assemble(shop.sender, message, shop.signing_keys))
             counts["messages"] += 1
     return counts

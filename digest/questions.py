@@ -8,7 +8,8 @@ import numpy as np
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from digest.composing import editions as sheets
+from digest.composing import editions as mails
+from digest.composing import sheets
 from digest.errors import InvalidRequest
 from digest.mail.transports import file_stem
 from digest.papers.lookup import find_paper
@@ -63,7 +64,7 @@ def write_preview(shop: Workshop, now: datetime, subscriber: Subscriber, draft: 
     sheet = sheets.Sheet(subscriber, edition, items, papers, profiles)
     path = _preview_path(shop, subscriber.id)
     path.parent.mkdir(exist_ok=True)
-    path.write_text(sheets.compose(shop.sender, sheet).html, encoding="utf-8")
+    path.write_text(mails.compose(shop.sender, sheet).html, encoding="utf-8")
     return path
 
 

@@ -1,7 +1,7 @@
 """The envelope's sender, another for every message, so that what comes back names what went out (VERP).
 
-`bounces+m12-9f86d081884c7d65@papers.example` is message 12; `u12` in place of `m12` is the address by which subscriber 12
-unsubscribes. The second half is an HMAC: who has not seen the address cannot make one up.
+`bounces+m12-9f86d081884c7d65@papers.example` is message 12; with `u12` in place of `m12` it is the address by which
+subscriber 12 unsubscribes. The second half is an HMAC: who has not seen the address cannot make one up.
 """
 
 import hmac

@@ -84,8 +84,8 @@ def test_unit_tests_mirror_the_package() -> None:
 
 def test_every_mail_has_subject_text_and_html() -> None:
     folder = ROOT / "templates/mail"
-    names = {path.name.partition(".")[0] for path in folder.iterdir()}
-    there = {path.name for path in folder.iterdir()}
+    names = {path.name.partition(".")[0] for path in folder.glob("*.j2")}
+    there = {path.name for path in folder.glob("*.j2")}
     assert there == {f"{name}.{part}" for name in names for part in ("subject.txt.j2", "txt.j2", "html.j2")}
 
 

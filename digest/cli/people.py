@@ -140,9 +140,9 @@ def add_profile(email: str, name: str | None, **fields: Any) -> None:
     Example: digest profiles add ada@example.org --name Mamba --text "state space models" --mute survey
     """
     from digest.clock import utc_now
-    from digest.composing.messages import shorten
     from digest.subscribers import optin
     from digest.subscribers import profiles as interests
+    from digest.templating import shorten
 
     first = fields["text"] or next(iter(fields["keywords"] or fields["categories"] or fields["authors"]), "Examples")
     interest = interests.Interest(name or shorten(" ".join(first.split()), 40), **fields)

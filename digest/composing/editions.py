@@ -1,42 +1,30 @@
 """The edition's mail: what the template shows of each paper, and the links, signed for one person."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from email.headerregistry import Address
+from functools import lru_cache
 
-from sqlmodel import Session, col, select
-
-from digest import tokens
+from digest import templating, tokens
 from digest.composing.messages import (
     Message,
     Sender,
+    isolate,
     list_headers,
     make_message_id,
     render,
-    shorten,
     unsubscribe_mailbox,
 )
+from digest.composing.sheets import Sheet
 from digest.papers import sentences
 from digest.papers.latex import read_latex
 from digest.ranking import reasons
-from digest.tables import Edition, EditionItem, OutboxMessage, Paper, Profile, Subscriber
+from digest.tables import EditionItem, Paper
 
 EXCERPT_LENGTH = 460  # characters of an abstract in the mail
 MOST_AUTHORS = 5
+REMEMBERED = 4096  # papers whose parts are not made anew for the next reader
 SOURCES = {"arxiv": "arXiv", "huggingface": "Hugging Face", "files": "your files", "sample": "arXiv"}
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """All rows of one edition."""
-
-    subscriber: Subscriber
-    edition: Edition
-    items: list[EditionItem]
-    papers: dict[int, Paper]
-    profiles: dict[int, Profile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +36,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Pieces of an abstract, and the same as the lines of a text mail."""
+
+    parts: tuple[Part, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A paper as the template shows it."""
 
@@ -56,46 +52,13 @@ class Entry:
     url: str
     authors: str
     origin: str
-    excerpt: list[Part]
+    excerpt: Excerpt
     reason: str
     trend: str
     outside: bool
     more_url: str
     less_url: str
     similar_url: str
-
-
-def plan(session: Session, only: int | None = None) -> list[int]:
-    """Messages that were promised for an edition and are not written yet."""
-    query = select(OutboxMessage.id).where(col(OutboxMessage.content).is_(None)).order_by(col(OutboxMessage.id))
-    return list(session.exec(query if only is None else query.where(OutboxMessage.subscriber_id == only)))
-
-
-def load_sheets(session: Session, ids: Sequence[int]) -> Iterator[tuple[OutboxMessage, Sheet]]:
-    """Promised messages that are not written yet, each with its edition; one query per table for all of them."""
-    waiting = select(OutboxMessage, Edition).join(Edition, col(Edition.id) == col(OutboxMessage.edition_id))
-    waiting = waiting.where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.content).is_(None))
-    found = session.exec(waiting.order_by(col(OutboxMessage.id)).with_for_update(of=OutboxMessage)).all()
-    editions = [edition for _, edition in found]
-    items: dict[int, list[EditionItem]] = defaultdict(list)
-    for item in session.exec(
-        select(EditionItem)
-        .where(col(EditionItem.edition_id).in_(e.id for e in editions))
-        .order_by(col(EditionItem.rank))
-    ):
-        items[item.edition_id].append(item)
-    paper_ids = {item.paper_id for listed in items.values() for item in listed}
-    papers = {paper.id: paper for paper in session.exec(select(Paper).where(col(Paper.id).in_(paper_ids)))}
-    people = {edition.subscriber_id for edition in editions}
-    subscribers = {row.id: row for row in session.exec(select(Subscriber).where(col(Subscriber.id).in_(people)))}
-    profiles: dict[int, dict[int, Profile]] = defaultdict(dict)
-    for profile in session.exec(
-        select(Profile).where(col(Profile.subscriber_id).in_(people)).order_by(col(Profile.id))
-    ):
-        profiles[profile.subscriber_id][profile.id] = profile
-    for row, edition in found:
-        who = edition.subscriber_id
-        yield row, Sheet(subscribers[who], edition, items[edition.id], papers, profiles[who])
 
 
 def compose(sender: Sender, sheet: Sheet, message_id: str = "") -> Message:
@@ -107,12 +70,14 @@ def compose(sender: Sender, sheet: Sheet, message_id: str = "") -> Message:
         "edition",
         {
             "entries": entries,
-            "date": long_date(edition.edition_date),
+            "updates": sheet.updates,
+            "weekly": sheet.is_weekly,
+            "period": "this week" if sheet.is_weekly else "today",
+            "date": ("Week to " if sheet.is_weekly else "") + long_date(edition.edition_date),
             "summary": summarise(sheet),
-            "name": subscriber.name,
             "email": subscriber.email,
-            "interests": [profile.name for profile in sheet.profiles.values()],
-            "considered": edition.considered,
+            "interests": [isolate(profile.name) for profile in sheet.profiles.values()],
+            "chosen": _say_chosen(edition.considered, len(entries)),
             "lexical_only": edition.encoder == "",
             "failed_sources": [SOURCES.get(name, name) for name in edition.failed_sources],
             "manage_url": links.manage,
@@ -133,28 +98,30 @@ def compose(sender: Sender, sheet: Sheet, message_id: str = "") -> Message:
     )
 
 
+def _say_chosen(considered: int, count: int) -> str:
+    if count:
+        return f"These papers were chosen from {considered} new ones."
+    return f"Of {considered} new papers none came close enough." if considered else "There were no new papers."
+
+
 class _Links:
-    """The links of one edition; each token is signed for one purpose and holds ids, never an address."""
+    """The links of one edition; each token is signed for one purpose and holds ids, never an address.
+
+    All votes share a token: it names the edition, and the page behind it lets vote on that edition's papers only.
+    """
 
     def __init__(self, sender: Sender, sheet: Sheet) -> None:
         self._sender = sender
         self._who = {"s": sheet.subscriber.id, "k": sheet.subscriber.link_key}
         self._edition = {**self._who, "e": sheet.edition.id, "d": sheet.edition.edition_date.isoformat()}
 
-    @property
-    def manage(self) -> str:
-        return self._signed("manage", self._edition)
-
-    @property
-    def unsubscribe(self) -> str:
-        return self._signed("unsubscribe", self._who)
-
-    @property
-    def browser(self) -> str:
-        return self._signed("edition", self._edition)
+        self.manage = self._signed("manage", self._edition)
+        self.unsubscribe = self._signed("unsubscribe", self._who)
+        self.browser = self._signed("edition", self._edition)
+        self._vote = self._signed("vote", self._edition)
 
     def vote(self, paper_id: int, value: str) -> str:
-        return f"{self._signed('vote', {**self._edition, 'p': paper_id})}?as={value}"
+        return f"{self._vote}/{paper_id}/{value}"
 
     def similar(self, paper_id: int) -> str:
         return f"{self._sender.base_url}/papers/{paper_id}/similar"
@@ -168,9 +135,9 @@ def _entry(sheet: Sheet, item: EditionItem, links: _Links) -> Entry:
     trend = item.reason["trend"]
     return Entry(
         rank=item.rank,
-        title=read_latex(paper.title),
+        title=isolate(read_title(paper.title)),
         url=paper.url,
-        authors=list_authors(paper),
+        authors=list_authors(tuple(paper.authors), paper.author_count),
         origin=_origin(paper),
         excerpt=excerpt(paper.abstract, item.highlight),
         reason=reasons.explain(item.reason),
@@ -182,10 +149,16 @@ def _entry(sheet: Sheet, item: EditionItem, links: _Links) -> Entry:
     )
 
 
-def list_authors(paper: Paper) -> str:
-    """The first authors, and how many more there are."""
-    shown = paper.authors[:MOST_AUTHORS]
-    more = max(paper.author_count, len(paper.authors)) - len(shown)
+@lru_cache(maxsize=REMEMBERED)
+def read_title(title: str) -> str:
+    return read_latex(title)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def list_authors(authors: tuple[str, ...], count: int) -> str:
+    """The first authors, and how many more there are of `count`."""
+    shown = [isolate(author) for author in authors[:MOST_AUTHORS]]
+    more = max(count, len(authors)) - len(shown)
     if not shown:
         return f"{more} authors" if more > 1 else ""
     return f"{', '.join(shown)} and {more} more" if more > 0 else ", ".join(shown)
@@ -198,7 +171,8 @@ def _origin(paper: Paper) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def excerpt(abstract: str, highlight: str) -> list[Part]:
+@lru_cache(maxsize=REMEMBERED)
+def excerpt(abstract: str, highlight: str) -> Excerpt:
     """The abstract's beginning with the highlight in it, whole sentences while they fit; gaps are marked."""
     pieces = sentences.split(abstract)
     chosen = pieces.index(highlight) if highlight in pieces else -1
@@ -211,10 +185,11 @@ def excerpt(abstract: str, highlight: str) -> list[Part]:
     parts: list[Part] = []
     for place in sorted(kept):
         gap = bool(parts) and place - 1 not in kept
-        parts.append(Part(f"{'… ' if gap else ''}{shorten(pieces[place], EXCERPT_LENGTH)}", place == chosen))
+        parts.append(Part(f"{'… ' if gap else ''}{templating.shorten(pieces[place], EXCERPT_LENGTH)}", place == chosen))
     if len(pieces) - 1 not in kept:
         parts.append(Part("…", bold=False))
-    return parts
+    words = " ".join(f"*{part.text}*" if part.bold else part.text for part in parts)
+    return Excerpt(tuple(parts), templating.wrap(words, "   "))
 
 
 def summarise(sheet: Sheet) -> str:
@@ -222,9 +197,11 @@ def summarise(sheet: Sheet) -> str:
     counts: dict[str, int] = {}
     for item in sheet.items:
         outside = item.reason["kind"] == "trending"
-        name = "from outside your interests" if outside else f"for {item.reason['profile']}"
+        name = "from outside your interests" if outside else f"for {isolate(item.reason['profile'])}"
         counts[name] = counts.get(name, 0) + 1
     total = len(sheet.items)
+    if not total:
+        return f"No new paper came close to your interests {'this week' if sheet.is_weekly else 'today'}."
     head = f"{total} paper{'s' if total > 1 else ''}"
     if len(counts) == 1:
         return f"{head} {next(iter(counts))}."

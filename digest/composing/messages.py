@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -64,15 +65,19 @@ def render(name: str, context: dict[str, object]) -> tuple[str, str, str]:
     subject = templating.render(f"mail/{name}.subject.txt.j2", context)
     text = templating.render(f"mail/{name}.txt.j2", context)
     html = templating.render(f"mail/{name}.html.j2", context)
-    return shorten(" ".join(subject.split()), SUBJECT_LENGTH), text.strip() + "\n", html.strip() + "\n"
+    return templating.shorten(" ".join(subject.split()), SUBJECT_LENGTH), text.strip() + "\n", html.strip() + "\n"
 
 
-def shorten(text: str, length: int) -> str:
-    """`text` cut at a word to at most `length` characters, with an ellipsis where something is missing."""
-    if len(text) <= length:
-        return text
-    cut = text[: length - 1]
-    return (cut.rpartition(" ")[0] or cut).rstrip(" ,;:–-") + "…"
+RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+
+
+DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # overrides and the like, which would reach beyond the text
+
+
+def isolate(text: str) -> str:
+    """`text` so that its direction changes nothing around it: in Unicode's isolates, if it has right-to-left letters."""
+    text = DIRECTIONS.sub("", text)
+    return f"\u2068{text}\u2069" if RTL.search(text) else text
 
 
 def list_headers(sender: Sender, unsubscribe_url: str, unsubscribe_mailbox: str = "") -> dict[str, str]:

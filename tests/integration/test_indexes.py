@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlmodel import Session
 
-from digest.composing import editions as sheets
+from digest.composing import sheets
 from digest.db import Database
 from digest.embeddings import vectors
 from digest.mail import outbox

@@ -156,14 +156,14 @@ def test_a_bad_edition_is_isolated_in_a_real_stage(
 ) -> None:
     bring(shop, now)
     readers = [add_reader(shop, now, "mamba") for _ in range(5)]
-    compose = pipeline.sheets.compose
+    compose = pipeline.mails.compose
 
     def fail_for_one(sender: object, sheet: pipeline.sheets.Sheet, message_id: str) -> object:
         if sheet.subscriber.id == readers[2].id:
             raise KeyError("template")
         return compose(sender, sheet, message_id)
 
-    monkeypatch.setattr(pipeline.sheets, "compose", fail_for_one)
+    monkeypatch.setattr(pipeline.mails, "compose", fail_for_one)
     reports = {report.name: report for report in pipeline.run(shop, now)}
     assert (reports["compose"].failed, reports["compose"].counts["messages"]) == (1, 4)
     assert {envelope.recipient for envelope in sent(shop)} == {r.email for r in readers} - {readers[2].email}

@@ -1,6 +1,7 @@
 """Signed links: bound to a purpose and a secret, the same every time, nothing else accepted."""
 
 import re
+from datetime import datetime, timedelta
 from typing import get_args
 
 import pytest
@@ -61,3 +62,11 @@ def test_a_token_that_was_cut_off_is_refused(length: int) -> None:
 def test_what_nobody_signed_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
         read(SECRET, "unsubscribe", text)
+
+
+def test_a_token_for_a_while_is_read_within_it_only(now: datetime) -> None:
+    token = sign(SECRET, "sign-in", {"s": 1, "until": int(now.timestamp())})
+    assert read(SECRET, "sign-in", token, now)["s"] == 1
+    for moment in (now + timedelta(seconds=1), None):
+        with pytest.raises(InvalidRequest, match="no longer valid"):
+            read(SECRET, "sign-in", token, moment)

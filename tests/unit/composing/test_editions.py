@@ -1,7 +1,6 @@
 """What the mail shows of each paper, and that its links are signed for one person and one purpose."""
 
 import re
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from email.headerregistry import Address
 from html import unescape
@@ -11,20 +10,20 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import pytest
-from factories import make_paper, make_profile, make_subscriber
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from digest import tokens
+from digest.clock import EVERY_DAY
 from digest.composing import editions
-from digest.composing.editions import EXCERPT_LENGTH, Part, Sheet, compose, excerpt, list_authors, load_sheets, plan
-from digest.composing.messages import Message, Sender, assemble
-from digest.db import Database
+from digest.composing.editions import EXCERPT_LENGTH, Part, compose, excerpt, list_authors
+from digest.composing.messages import Message, Sender
+from digest.composing.mime import assemble
+from digest.composing.sheets import Sheet, Update
 from digest.errors import InvalidRequest
 from digest.papers.latex import read_latex
 from digest.subscribers.optin import MOST_PAPERS
-from digest.tables import Edition, EditionItem, OutboxMessage, OutboxState, Paper, Profile, SkipReason, Subscriber
+from digest.tables import Edition, EditionItem, Paper, Profile, Subscriber
 
 NOW = datetime.fromisoformat("2026-05-06T09:00+00:00")
 SENDER = Sender("Paper Digest <digest@papers.example>", "https://papers.example", "0123456789abcdef" * 2, "1 Main St")
@@ -113,7 +112,7 @@ def links_in(text: str) -> set[str]:
 def test_an_excerpt_holds_the_highlight_in_bold_and_the_beginning(chosen: int, count: int) -> None:
     pieces = SENTENCES[:count]
     highlight = pieces[chosen % count]
-    parts = excerpt(" ".join(pieces), highlight)
+    parts = excerpt(" ".join(pieces), highlight).parts
     assert [part.text.removeprefix("… ") for part in parts if part.bold] == [highlight]
     assert parts[0].text == pieces[0]
     assert sum(len(part.text.removeprefix("… ")) for part in parts if part.text != "…") <= EXCERPT_LENGTH
@@ -121,7 +120,7 @@ def test_an_excerpt_holds_the_highlight_in_bold_and_the_beginning(chosen: int, c
 
 def test_every_gap_is_marked_and_nothing_else_is() -> None:
     pieces = SENTENCES[:10]
-    parts = excerpt(" ".join(pieces), pieces[8])
+    parts = excerpt(" ".join(pieces), pieces[8]).parts
     shown = [pieces.index(part.text.removeprefix("… ")) for part in parts if part.text != "…"]
     gaps = [part.text.startswith("… ") for part in parts if part.text != "…"]
     assert shown == sorted(shown)
@@ -131,15 +130,15 @@ def test_every_gap_is_marked_and_nothing_else_is() -> None:
 
 
 def test_a_short_abstract_is_shown_whole() -> None:
-    assert excerpt(" ".join(SENTENCES[:3]), "") == [Part(text, bold=False) for text in SENTENCES[:3]]
+    assert excerpt(" ".join(SENTENCES[:3]), "").parts == tuple(Part(text, bold=False) for text in SENTENCES[:3])
 
 
 def test_a_highlight_that_is_no_sentence_of_the_abstract_is_left_out() -> None:
-    assert not any(part.bold for part in excerpt(" ".join(SENTENCES), "Something else."))
+    assert not any(part.bold for part in excerpt(" ".join(SENTENCES), "Something else.").parts)
 
 
 def test_an_endless_sentence_is_cut() -> None:
-    (part,) = excerpt("word " * 400, "")
+    (part,) = excerpt("word " * 400, "").parts
     assert len(part.text) <= EXCERPT_LENGTH
     assert part.text.endswith("…")
 
@@ -161,7 +160,7 @@ def test_an_endless_sentence_is_cut() -> None:
     ],
 )
 def test_authors_are_the_first_five_and_how_many_more(authors: list[str], count: int, shown: str) -> None:
-    assert list_authors(make_transient_paper(1, authors=authors, author_count=count)) == shown
+    assert list_authors(tuple(authors), count) == shown
 
 
 @pytest.mark.parametrize(
@@ -273,13 +272,47 @@ def test_any_title_gives_a_mail_of_one_heading_per_paper(title: str) -> None:
     assert mail.subject.endswith("1 more")
 
 
+@pytest.mark.parametrize(
+    ("weekdays", "count", "subject"),
+    [
+        (EVERY_DAY, 1, "Study number 1"),
+        (EVERY_DAY, 3, "Study number 1 · 2 more"),
+        ((2,), 3, "This week: Study number 1 · 2 more"),
+        (EVERY_DAY, 0, "No new papers for your interests today"),
+        ((2,), 0, "No new papers for your interests this week"),
+    ],
+)
+def test_the_subject_says_what_is_best_and_how_many_more(weekdays: tuple[int, ...], count: int, subject: str) -> None:
+    sheet = make_sheet(*[match()] * count)
+    sheet.subscriber.weekdays = list(weekdays)
+    assert compose(SENDER, sheet).subject == subject
+
+
+def test_right_to_left_names_turn_nothing_around_them() -> None:
+    name = "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}"
+    mail = composed(match(), authors=[name, "Bob Writer"])
+    for part in (mail.html, mail.text):
+        assert f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}, Bob Writer" in part
+    mail = composed(match(), title="Turned \N{RIGHT-TO-LEFT OVERRIDE}around")
+    assert "Turned around" in mail.text
+
+
+def test_new_versions_are_told_in_both_parts() -> None:
+    sheet = make_sheet(match())
+    sheet.updates.append(Update("An older study", "https://arxiv.org/abs/2501.00001v2", 2))
+    mail = compose(SENDER, sheet)
+    for words in (Page(mail.html).words, " ".join(mail.text.split())):
+        assert "New versions of papers you got:" in words
+        assert "An older study , version 2" in words or "An older study, version 2" in words
+
+
 def test_the_longest_edition_is_not_clipped_by_gmail() -> None:
     long = "This sentence is exactly one of many that are of the usual length, and it is repeated. "
     fields = {"title": "A title of the length that titles have on the arXiv: " * 2, "abstract": long * 12}
     sheet = make_sheet(*[match(trend=TREND, like=fields["title"], words=["a b", "c d", "e f"])] * MOST_PAPERS, **fields)
     for item in sheet.items:
         item.highlight = long.strip()
-    assert len(compose(SENDER, sheet).html.encode()) < 102 * 1024
+    assert len(compose(SENDER, sheet).html.encode()) < 102_000
 
 
 # links
@@ -288,12 +321,12 @@ def test_the_longest_edition_is_not_clipped_by_gmail() -> None:
 def tokens_of(mail: Message) -> list[tuple[str, str]]:
     """Purpose and token of every signed link."""
     paths = [urlsplit(link).path.split("/")[1:] for link in sorted(links_in(mail.text)) if "papers.example" in link]
-    return [(path[0], path[1]) for path in paths if len(path) == 2]
+    return [(path[0], path[1]) for path in paths if path[0] != "papers"]
 
 
 def test_every_token_is_valid_for_its_own_purpose_only() -> None:
     found = tokens_of(composed(match(), trending()))
-    assert {purpose for purpose, _ in found} == set(get_args(tokens.Purpose))
+    assert {purpose for purpose, _ in found} == {"manage", "unsubscribe", "edition", "vote"}
     for purpose, token in found:
         for other in get_args(tokens.Purpose):
             if other == purpose:
@@ -307,9 +340,10 @@ def test_every_token_is_valid_for_its_own_purpose_only() -> None:
 def test_votes_name_their_paper_and_edition() -> None:
     mail = composed(match(), match())
     votes = [link for link in links_in(mail.text) if "/vote/" in link]
-    read = [tokens.read(SENDER.signing_key, "vote", urlsplit(link).path.rpartition("/")[2]) for link in votes]
-    assert sorted((payload["p"], payload["e"]) for payload in read) == [(1, 3), (1, 3), (2, 3), (2, 3)]
-    assert sorted(urlsplit(link).query for link in votes) == ["as=less"] * 2 + ["as=more"] * 2
+    read = [(urlsplit(link).path.split("/")[2:]) for link in votes]
+    assert {tokens.read(SENDER.signing_key, "vote", token)["e"] for token, _, _ in read} == {3}
+    ways = sorted((paper, way) for _, paper, way in read)
+    assert ways == [("1", "less"), ("1", "more"), ("2", "less"), ("2", "more")]
 
 
 def test_no_link_holds_the_address_or_the_name() -> None:
@@ -322,98 +356,6 @@ def test_no_link_holds_the_address_or_the_name() -> None:
 def test_the_header_unsubscribes_as_the_footer_does() -> None:
     mail = composed(match())
     assert mail.headers["List-Unsubscribe"].strip("<>") in links_in(mail.text)
-
-
-# plan and load
-
-
-@pytest.fixture
-def stored(database: Database, now: datetime) -> Callable[[int], list[int]]:
-    """Stores editions, each for a new subscriber with one paper, and returns their ids."""
-
-    def store(count: int) -> list[int]:
-        ids = []
-        with database.session() as session:
-            for number in range(count):
-                who = make_subscriber(session, now)
-                profile, paper = make_profile(session, who), make_paper(session, now)
-                edition = Edition(subscriber_id=who.id, edition_date=now.date(), created_at=now)
-                session.add(edition)
-                session.flush()
-                session.add(
-                    EditionItem(
-                        edition_id=edition.id,
-                        paper_id=paper.id,
-                        profile_id=profile.id,
-                        rank=1,
-                        score=float(number),
-                        relevance=1.0,
-                        reason=match(),
-                    )
-                )
-                ids.append(edition.id)
-        return ids
-
-    return store
-
-
-def test_editions_with_papers_and_no_message_are_planned(
-    database: Database, now: datetime, stored: Callable[[int], list[int]]
-) -> None:
-    promised, skipped, missing = stored(3)
-    with database.session() as session:
-        session.get_one(Edition, skipped).skip_reason = SkipReason.NO_MATCH
-        session.get_one(Edition, promised).composed = True
-        session.add(
-            OutboxMessage(
-                subscriber_id=session.get_one(Edition, promised).subscriber_id,
-                edition_id=promised,
-                envelope_from="a@b.org",
-                recipient="c@d.org",
-                message_id="<1@b.org>",
-                content=b"",
-                state=OutboxState.SENT,
-                next_at=now,
-                created_at=now,
-            )
-        )
-    with database.session(write=False) as session:
-        assert plan(session) == [missing]
-        assert plan(session, only=session.get_one(Edition, missing).subscriber_id) == [missing]
-        assert plan(session, only=session.get_one(Edition, skipped).subscriber_id) == []
-
-
-def test_sheets_hold_each_editions_own_rows(database: Database, stored: Callable[[int], list[int]]) -> None:
-    ids = stored(3)
-    with database.session(write=False) as session:
-        sheets = list(load_sheets(session, ids[1:]))
-    assert [sheet.edition.id for sheet in sheets] == ids[1:]
-    for sheet in sheets:
-        (item,) = sheet.items
-        assert (item.edition_id, sheet.subscriber.id) == (sheet.edition.id, sheet.edition.subscriber_id)
-        assert item.paper_id in sheet.papers
-        assert set(sheet.profiles) == {item.profile_id}
-
-
-def test_loading_asks_as_many_queries_for_thirty_editions_as_for_three(
-    database: Database, stored: Callable[[int], list[int]]
-) -> None:
-    ids, statements = stored(30), []
-
-    def count(some: list[int]) -> int:
-        statements.clear()
-        with database.session(write=False) as session:
-            assert len([compose(SENDER, sheet) for sheet in load_sheets(session, some)]) == len(some)
-        return len(statements)
-
-    def listen(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
-    event.listen(database.engine, "before_cursor_execute", listen)
-    try:
-        assert count(ids[:3]) == count(ids) <= 6
-    finally:
-        event.remove(database.engine, "before_cursor_execute", listen)
 
 
 def test_dates_are_written_for_people() -> None:
