@@ -61,8 +61,8 @@ def test_styles_are_written_onto_the_tags_that_have_a_class() -> None:
     rules = read_rules("/* .no { color:red } */ .ink { color:#111; font:16px 'A B' }\n.rule{border:0}")
     assert rules == {"ink": "color:#111; font:16px 'A B'", "rule": "border:0"}
     source = '<p class="ink">{{ x }}</p><hr><td class="rule" width="1">'
-    styled = '<p class="ink" style="color:#111; font:16px \'A B\'">{{ x }}</p><hr><td class="rule" style="border:0" width="1">'
-    assert write_styles(source, rules) == styled
+    text = """<p class="ink" style="color:#111; font:16px 'A B'">{{ x }}</p>"""
+    assert write_styles(source, rules) == f'{text}<hr><td class="rule" style="border:0" width="1">'
 
 
 def test_a_class_without_a_rule_is_an_error() -> None:
