@@ -143,3 +143,10 @@ def test_a_topic_that_is_none_opens_nothing(amazon: Amazon, now: datetime, topic
     with pytest.raises(DigestError):
         open_message(amazon.notify("told", TopicArn=topic), topic, now, amazon.fetch)
     assert amazon.fetched == []
+
+
+def test_a_strangers_topic_that_amazon_signed_as_well_is_refused(amazon: Amazon, now: datetime) -> None:
+    message = amazon.notify("told", TopicArn="arn:aws:sns:eu-west-1:999999999999:returns")
+    with pytest.raises(PermanentError, match="not our topic"):
+        open_message(message, TOPIC, now, amazon.fetch)
+    assert amazon.fetched == []

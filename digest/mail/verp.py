@@ -1,1 +1,0 @@
-from digest.verp import *
