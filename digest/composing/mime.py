@@ -54,9 +54,11 @@ def _body(message: Message, boundary: bytes) -> bytes:
 
 def quote(text: str) -> bytes:
     """`text` in quoted-printable lines (RFC 2045 6.7); a dot that begins a line is quoted too, for careless relays."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    quoted = b2a_qp(lines.encode("utf-8", "replace"), quotetabs=False, istext=True)
-    return quoted.replace(b"\r\n.", b"\r\n=2E") if b"\r\n." in quoted else quoted
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
+    quoted = b2a_qp(lines, quotetabs=False, istext=True)
+    if b"\n." in quoted:
+        quoted = quoted.replace(b"\n.", b"\n=2E")
+    return quoted.replace(b"\n", b"\r\n")
 
 
 def _unstructured(name: str, text: str) -> bytes:
@@ -76,6 +78,6 @@ def _encoded(name: str, text: str) -> bytes:
 def _mailbox(name: str, address: Address) -> bytes:
     """“Name <user@domain>”; a name that is not ASCII goes into encoded words."""
     shown = CONTROL.sub(" ", address.display_name).strip()
-    if shown.isascii() and "=?" not in shown:
+    if shown.isascii() and "=?" not in shown and len(shown) < LINE_LENGTH * 4:
         return str(Address(shown, address.username, address.domain)).encode()
     return _encoded(name, shown) + f"\r\n <{address.addr_spec}>".encode()
