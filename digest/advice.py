@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from digest.health import DAY, HOUR, MEMORY, MOST_COUNTED, Health
+from digest.mail import pacing
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 
@@ -137,8 +138,16 @@ def _silent(health: Health, latest: datetime | None) -> bool:
 
 
 def _judge_mail(health: Health) -> Iterator[Advice]:
+    if health.closed is not None and health.closed.name == pacing.EVERYTHING:
+        yield Advice(WARN, "mail", f"all mail is paused: {health.closed.reason}", "digest outbox resume")
+    elif health.closed is not None:
+        told = f"the mail server is left alone for a while: {health.closed.reason}"
+        yield Advice(FAIL, "mail", told, "it is tried again by itself; see `digest doctor` and `digest outbox status`")
+    if health.held:
+        told = f"{_count(health.held, 'mail')} held back until you decide"
+        yield Advice(WARN, "held", told, "see `digest outbox status`; `digest outbox release` lets them go")
     answered = health.mails["sent"] + health.mails["bounced"]
     if answered >= FEWEST_MAILS and health.bounce_ratio > MOST_BOUNCES:
         detail = f"{health.mails['bounced']:,} of {answered:,} mails of 24 hours were refused for good"
-        mend = "look at `reply` in the table outbox_message: addresses that do not exist, or your sender refused?"
+        mend = "see `digest outbox status`: addresses that do not exist, or your sender refused?"
         yield Advice(WARN, "bounces", detail, mend)

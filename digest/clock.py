@@ -45,7 +45,7 @@ def _end_of_gap(local: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Hours of the day in a zone, from `start` until before `end`, past midnight if need be; all day if both are one."""
+    """Hours of the day in a zone, from `start` until before `end`, past midnight too; all day if both are alike."""
 
     start: time = time()
     end: time = time()

@@ -12,12 +12,15 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, Float, and_, case, cast, func, literal
 from sqlmodel import Session, col, select
 
+from digest.clock import utc_now
 from digest.dispatch import OPEN, QUEUES
+from digest.mail import pacing
 from digest.tables import (
     Batch,
     Lease,
     OutboxMessage,
     OutboxState,
+    Pace,
     Profile,
     Run,
     Subscriber,
@@ -28,7 +31,7 @@ from digest.workshop import Workshop
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 STAGES = tuple(stage for stage in QUEUES if stage != "ingest")  # which keep one record a run; ingest has one a source
-OUTCOMES = ("sent", "deferred", "bounced", "suppressed", "expired", "lost")
+OUTCOMES = ("sent", "deferred", "bounced", "suppressed", "expired", "held", "lost")
 TO_COMPOSE = col(OutboxMessage.content).is_(None)
 UNSENT = (OutboxState.PLANNED, OutboxState.SENDING, OutboxState.DEFERRED)
 NEWS = ("new", "replaced", "merged", "signals")  # what a source can bring; the rest it had served before
@@ -84,7 +87,7 @@ class Health:
     ids in open batches of that stage (none when embedded); *compose* editions without a message; *deliver* messages
     that no server has accepted, in `unsent` by their state.
     `next_edition`: how many readers come next (up to MOST_COUNTED), and when.
-    `mails`: attempts by outcome. `papers_per_second`: the encoder's pace while it worked.
+    `mails`: attempts by outcome. `held` waits for the operator; `closed` keeps all mail back. `papers_per_second`: the encoder's pace while it worked.
     """
 
     now: datetime
@@ -99,6 +102,8 @@ class Health:
     mails: dict[str, int]
     editions: int = 0
     complaints: int = 0
+    held: int = 0
+    closed: Pace | None = None
     papers_per_second: float = 0.0
 
     def age(self, moment: datetime) -> timedelta:
@@ -123,7 +128,7 @@ def measure(shop: Workshop, now: datetime) -> Health:
         queues, ranking = _read_batches(session, now, names)
         unsent = _read_outbox(session)
         created = col(Suppression.created_at)
-        complaint = col(Suppression.reason).startswith("complaint")  # nothing writes that reason yet
+        complaint = col(Suppression.reason).startswith("complaint")
         return Health(
             now=now,
             scaled=scaled,
@@ -142,6 +147,8 @@ def measure(shop: Workshop, now: datetime) -> Health:
             mails={outcome: int(sums["deliver"][outcome]) for outcome in OUTCOMES},
             editions=int(sums["rank"]["editions"]),
             complaints=_count_from(session, created, created > now - DAY, complaint).count,
+            held=_count_from(session, OutboxMessage.created_at, col(OutboxMessage.state) == OutboxState.HELD).count,
+            closed=pacing.closed(session, utc_now()),
             papers_per_second=sums["embed_papers"]["papers"] / (sums["embed_papers"]["seconds"] or 1),
         )
 

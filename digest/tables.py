@@ -243,7 +243,7 @@ class OutboxMessage(SQLModel, table=True):
     The row is the queue: it is claimed by an owner until `lease_until`, and settled right after the server's answer.
     `content` is the whole mail (RFC 5322), deflated; NULL until it is composed, empty once nobody needs it any more.
     `attempt` counts claims; `doubts` how often the body was handed over and no answer has been written down;
-    `paced` says that `next_at` is this message's place in its domain's queue. Once settled, `next_at` says when that was.
+    `paced` says that `next_at` is its place in its domain's queue. Of a settled message `next_at` says when it was.
     """
 
     __tablename__ = "outbox_message"

@@ -58,10 +58,16 @@ def compose_letter(sender: Sender, letter: Letter) -> Message:
     return Message(recipient, subject, text, html, letter.now, message_id, own_headers(sender))
 
 
-def make_row(letter: Letter) -> OutboxMessage:
-    """The outbox's row for a letter, for `outbox.enqueue` to fill in."""
-    who = letter.subscriber.id
-    return OutboxMessage(subscriber_id=who, kind=letter.kind, next_at=letter.now, created_at=letter.now)
+def make_row(letter: Letter, message: Message) -> OutboxMessage:
+    """The outbox's row for a letter and its mail, which `outbox.enqueue` promises."""
+    return OutboxMessage(
+        subscriber_id=letter.subscriber.id,
+        kind=letter.kind,
+        recipient=letter.recipient,
+        message_id=message.message_id,
+        next_at=letter.now,
+        created_at=letter.now,
+    )
 
 
 def _action(sender: Sender, letter: Letter) -> str:

@@ -71,11 +71,11 @@ def render(name: str, context: dict[str, object]) -> tuple[str, str, str]:
 RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
 
-DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # overrides and the like, which would reach beyond the text
+DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # overrides and the like, which would reach too far
 
 
 def isolate(text: str) -> str:
-    """`text` so that its direction changes nothing around it: in Unicode's isolates, if it has right-to-left letters."""
+    """`text` in Unicode's isolates if it has right-to-left letters, so that it turns nothing around it."""
     text = DIRECTIONS.sub("", text)
     return f"\u2068{text}\u2069" if RTL.search(text) else text
 

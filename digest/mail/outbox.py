@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 
 from digest import verp
 from digest.clock import utc_now
-from digest.composing.messages import Message, Sender, make_message_id
+from digest.composing.messages import Sender, make_message_id
 from digest.mail import pacing
 from digest.mail.pacing import NO_RULES, Rules
 from digest.tables import Edition, MailKind, OutboxMessage, OutboxState, Subscriber
@@ -73,13 +73,11 @@ def fill(sender: Sender, row: OutboxMessage, content: bytes) -> None:
     row.envelope_from = envelope_sender(sender, row.id)
 
 
-def enqueue(session: Session, sender: Sender, letter: Message, content: bytes, row: OutboxMessage) -> OutboxMessage:
-    """Promise a letter: a message for one occasion. `row` says whose it is and of what kind."""
-    row.recipient, row.message_id = letter.recipient.addr_spec, letter.message_id
+def enqueue(session: Session, sender: Sender, row: OutboxMessage, content: bytes) -> None:
+    """Promise a message that is no edition's, with its content."""
     session.add(row)
     session.flush()
     fill(sender, row, content)
-    return row
 
 
 def envelope_sender(sender: Sender, number: int) -> str:

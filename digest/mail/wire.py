@@ -107,12 +107,12 @@ class Wire:
             return Reply(Stage.DATA, 0, _why(error))
         return await self._exchange(Stage.BODY, b".", FINAL_DOT_TIMEOUT)
 
-    async def _exchange(self, stage: Stage, command: bytes = b"", timeout: float | None = None) -> Reply:
+    async def _exchange(self, stage: Stage, command: bytes = b"", patience: float | None = None) -> Reply:
         """Write a command, if there is one, and read a reply."""
         try:
             if command:
                 self._writer.write(command + b"\r\n")
-            async with asyncio.timeout(timeout or REPLY_TIMEOUT):
+            async with asyncio.timeout(patience or REPLY_TIMEOUT):
                 return await self._read(stage)
         except Broken as error:
             return Reply(stage, 0, _why(error))

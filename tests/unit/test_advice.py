@@ -10,8 +10,9 @@ from scenes import HOUR, add_reader, bring
 
 from digest import dispatch
 from digest.advice import FAIL, OK, WARN, advise, say_age, verdict, working_time
+from digest.clock import utc_now
 from digest.health import MOST_COUNTED, Health, measure
-from digest.mail import outbox
+from digest.mail import outbox, pacing
 from digest.tables import Lease, OutboxState
 from digest.workshop import Workshop
 
@@ -222,3 +223,22 @@ def test_a_working_age_leaves_out_saturday_and_sunday(now: datetime) -> None:
     assert working_time(friday_noon, friday_noon + timedelta(days=3)) == 24 * HOUR
     assert working_time(now, now + 5 * HOUR) == 5 * HOUR
     assert working_time(now - timedelta(days=900), now) <= timedelta(days=23)
+
+
+def test_mail_that_is_kept_back_is_told_with_what_ends_it(shop: Workshop, now: datetime) -> None:
+    add(shop, well(now))
+    add_mail(shop, OutboxState.HELD, now)
+    with shop.database.session() as session:
+        pacing.pause(session, "a fire drill")
+    found = [(one.state, one.what, one.detail, one.mend) for one in troubles(shop, now)]
+    assert found == [
+        (WARN, "mail", "all mail is paused: a fire drill", "digest outbox resume"),
+        (WARN, "held", "1 mail held back until you decide", found[1][3]),
+    ]
+
+
+def test_a_relay_that_is_left_alone_is_a_failure(shop: Workshop, now: datetime) -> None:
+    add(shop, well(now))
+    with shop.database.session() as session:
+        pacing.close_relay(session, "it refuses our mail", utc_now() + timedelta(minutes=9))
+    assert [(one.state, one.what) for one in troubles(shop, now)] == [(FAIL, "mail")]

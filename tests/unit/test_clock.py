@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.clock import EVERY_DAY, Schedule, edition_day, local_day, next_slot, parse_moment, parse_zone, utc_now
+from digest.clock import (
+    EVERY_DAY,
+    Schedule,
+    edition_day,
+    local_day,
+    next_slot,
+    parse_moment,
+    parse_window,
+    parse_zone,
+    utc_now,
+)
 from digest.errors import InvalidRequest
 
 BERLIN = Schedule("Europe/Berlin", 7)
@@ -168,3 +178,37 @@ def test_the_future_is_refused(now: datetime, text: str) -> None:
 def test_what_is_no_moment_is_refused(now: datetime, text: str) -> None:
     with pytest.raises(InvalidRequest):
         parse_moment(text, now)
+
+
+# windows
+
+
+@pytest.mark.parametrize(
+    ("window", "moment", "inside"),
+    [
+        ("", "03:00", True),
+        ("06:00-22:00", "06:00", True),
+        ("06:00-22:00", "21:59", True),
+        ("06:00-22:00", "22:00", False),
+        ("22:00-06:00", "23:30", True),
+        ("22:00-06:00", "05:59", True),
+        ("22:00-06:00", "06:00", False),
+        ("06:00-22:00 Asia/Tokyo", "22:00", True),  # seven in the morning there
+        ("06:00-22:00 Asia/Tokyo", "14:00", False),
+    ],
+)
+def test_a_window_holds_the_hours_that_it_names(window: str, moment: str, inside: bool) -> None:
+    assert parse_window(window).holds(datetime.fromisoformat(f"2026-05-06T{moment}+00:00")) is inside
+
+
+def test_a_window_goes_with_the_clocks_of_its_zone() -> None:
+    window = parse_window("06:00-07:00 Europe/Berlin")
+    assert window.holds(datetime.fromisoformat("2026-01-15T05:30+00:00"))
+    assert window.holds(datetime.fromisoformat("2026-07-15T04:30+00:00"))
+
+
+@pytest.mark.parametrize("window", ["6-22", "06:00", "25:00-26:00", "06:00-22:00 Nowhere/At_All", "06:00 - 22:00", "x"])
+def test_what_is_no_window_is_refused_in_one_line(window: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_window(window)
+    assert "\n" not in str(caught.value)

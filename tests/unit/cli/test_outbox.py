@@ -37,14 +37,16 @@ def digest(*words: str) -> Result:
     return CliRunner().invoke(cli, words)
 
 
-def test_the_status_is_a_line_and_a_table_of_trouble(post: Post) -> None:
+@pytest.mark.usefixtures("post")
+def test_the_status_is_a_line_and_a_table_of_trouble() -> None:
     result = digest("outbox", "status")
     assert result.exit_code == 0
     assert result.stdout.startswith("2 planned, 1 deferred\n")
     assert "451 4.7.1 Later" in " ".join(result.stdout.split())
 
 
-def test_the_status_as_json_names_every_state(post: Post) -> None:
+@pytest.mark.usefixtures("post")
+def test_the_status_as_json_names_every_state() -> None:
     told = json.loads(digest("outbox", "status", "--json").stdout)
     assert told["counts"] == {state.value: 0 for state in OutboxState} | {"planned": 2, "deferred": 1}
     assert [one["state"] for one in told["troubled"]] == ["deferred"]

@@ -77,8 +77,10 @@ def test_a_name_is_text_and_never_markup(kind: MailKind, now: datetime) -> None:
 @KINDS
 def test_a_letters_row_says_whose_and_what(kind: MailKind, now: datetime) -> None:
     who = Subscriber(id=7, email="ada@example.org", link_key="k", created_at=now)
-    row = make_row(Letter(kind, who, now))
+    letter = Letter(kind, who, now)
+    row = make_row(letter, compose_letter(SENDER, letter))
     assert (row.subscriber_id, row.kind, row.edition_date, row.next_at) == (7, kind, None, now)
+    assert row.recipient == "ada@example.org"
 
 
 @pytest.mark.parametrize(

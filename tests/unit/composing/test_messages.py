@@ -1,6 +1,5 @@
 """A message becomes the same clean bytes each time, whatever is in names, titles and subjects."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -12,8 +11,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from digest.composing.messages import Message, Sender, assemble, compose_test, make_message_id, render, shorten
+from digest import verp
+from digest.composing.messages import (
+    Message,
+    Sender,
+    compose_test,
+    list_headers,
+    make_message_id,
+    own_headers,
+    render,
+    unsubscribe_mailbox,
+)
+from digest.composing.mime import assemble
 from digest.errors import ConfigurationError
+from digest.templating import shorten
 
 NOW = datetime(2026, 5, 6, 9, 0, tzinfo=UTC)
 SENDER = Sender("Paper Digest <digest@papers.example>", "https://papers.example", "0123456789abcdef" * 2, "")
@@ -135,25 +146,12 @@ def test_an_encoded_word_in_a_title_or_a_name_injects_no_header(word: str, place
     assert set(parse(assemble(SENDER, replace(MESSAGE, **changes))).keys()) == HEADERS
 
 
-@pytest.mark.parametrize(
-    "inject",
-    [
-        lambda: assemble(SENDER, replace(MESSAGE, subject="a\nBcc: eve@example.org")),
-        lambda: assemble(SENDER, replace(MESSAGE, headers={"List-Id": "a\r\nBcc: eve@example.org"})),
-        lambda: Address("a\nBcc: eve@example.org", addr_spec="ada@example.org"),
-    ],
-)
-def test_a_line_break_that_comes_as_far_as_a_header_is_refused(inject: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match=r"linefeed|CR or LF"):
-        inject()
-
-
 @settings(deadline=None)
 @given(TITLE, st.integers(1, 50))
 @example("word " * 40, 25)
 @example("\n\n x", 1)
 def test_an_editions_subject_is_one_line_of_at_most_seventy_characters(title: str, count: int) -> None:
-    context = {"entries": [{"title": title}] * count}
+    context = {"entries": [{"title": title}] * count, "weekly": count % 2 == 0, "period": "today"}
     subject = _subject("edition", context)
     assert len(subject) <= 70
     assert len(subject.splitlines()) <= 1
@@ -215,8 +213,25 @@ def test_a_sender_may_have_a_name_or_none(given: str) -> None:
 
 
 def test_a_test_message_says_where_it_comes_from() -> None:
-    mail = parse(compose_test(SENDER, "ada@example.org", NOW))
+    mail = parse(assemble(SENDER, compose_test(SENDER, "ada@example.org", NOW)))
     assert mail["Subject"] == "A test from Paper Digest"
     assert (mail["To"], mail["Auto-Submitted"]) == ("ada@example.org", "auto-generated")
     for part in mail.iter_parts():
         assert "https://papers.example" in part.get_content()
+
+
+def test_mail_to_many_says_how_to_leave_by_a_page_and_by_mail() -> None:
+    sender = replace(SENDER, bounce_address="bounces@papers.example", reply_to="help@papers.example")
+    mailbox = unsubscribe_mailbox(sender, 7)
+    headers = list_headers(sender, "https://papers.example/unsubscribe/t", mailbox)
+    assert headers["List-Unsubscribe"] == f"<https://papers.example/unsubscribe/t>, <mailto:{mailbox}>"
+    assert verp.read(mailbox, sender.signing_key) == verp.Token("u", 7)
+    assert headers["Reply-To"] == own_headers(sender)["Reply-To"] == "help@papers.example"
+    named = {"List-Id", "List-Unsubscribe-Post", "List-Help", "Feedback-ID", "Precedence", "Auto-Submitted"}
+    assert named < set(headers)
+
+
+def test_without_a_mailbox_no_mail_can_unsubscribe() -> None:
+    assert unsubscribe_mailbox(SENDER, 7) == ""
+    assert list_headers(SENDER, "https://x/u")["List-Unsubscribe"] == "<https://x/u>"
+    assert own_headers(SENDER) == {"Auto-Submitted": "auto-generated"}

@@ -1,15 +1,22 @@
 """Promising, planning, claiming and giving back, with a real database."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
-from post import OTHER, RULES, SENDER, US, Post, count_queries, later
+from factories import make_subscriber
+from post import OTHER, RULES, SENDER, US, Post, count_queries, later, mail_for
 from smtp_sink import SmtpSink
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
+from digest import verp
+from digest.composing.letters import Letter, compose_letter, make_row
+from digest.composing.mime import assemble
 from digest.mail import outbox
-from digest.tables import OutboxMessage, OutboxState, Subscriber
+from digest.mail.pacing import Rules
+from digest.tables import MailKind, OutboxMessage, OutboxState, Subscriber, SubscriberStatus
 from digest.workshop import Workshop
 
 
@@ -101,3 +108,72 @@ def test_planning_and_claiming_ask_few_queries_however_many_messages(post: Post)
             assert len(outbox.claim(session, post.now, ids, US, RULES)) == len(ids)
 
     assert count_queries(post.database, plan_and_claim) <= 6  # with the BEGIN
+
+
+# letters, and the envelope
+
+
+def test_a_letter_is_promised_once_and_goes_out_as_it_was_written(post: Post) -> None:
+    with post.database.session() as session:
+        who = make_subscriber(session, post.now, status=SubscriberStatus.PENDING)
+        letter = Letter(MailKind.CONFIRM, who, post.now)
+        mail = compose_letter(SENDER, letter)
+        outbox.enqueue(session, SENDER, make_row(letter, mail), assemble(SENDER, mail))
+    with pytest.raises(IntegrityError), post.database.session() as session:
+        outbox.enqueue(session, SENDER, make_row(letter, mail), assemble(SENDER, mail))
+    assert post.deliver(post.plan(post.now)) == {"sent": 1}
+    assert post.sink.contents == [assemble(SENDER, mail)]
+
+
+def test_what_comes_back_names_its_message(post: Post) -> None:
+    sender = replace(SENDER, bounce_address="bounces@papers.example")
+    (number,) = post.promise()
+    with post.database.session() as session:
+        outbox.fill(sender, session.get_one(OutboxMessage, number), mail_for("x"))
+    post.deliver([number])
+    assert verp.read(post.sink.messages[0].sender, sender.signing_key) == verp.Token("m", number)
+
+
+def test_an_edition_that_is_too_late_gives_its_papers_back_before_the_next_is_made(post: Post) -> None:
+    late, _, sent = post.promise(3)
+    post.change(late, created_at=post.now - timedelta(hours=21))
+    post.change(sent, created_at=post.now - timedelta(hours=21), state=OutboxState.SENT)
+    with post.database.session() as session:
+        everybody = list(session.exec(select(Subscriber.id)))
+        outbox.expire(session, post.now, everybody)
+    assert post.states() == [OutboxState.EXPIRED, OutboxState.PLANNED, OutboxState.SENT]
+
+
+def test_what_a_dead_owner_had_handed_over_may_be_held(post: Post) -> None:
+    ids = post.promise(2)
+    for number, doubts in zip(ids, (0, 1), strict=True):
+        post.change(number, state=OutboxState.SENDING, owner=OTHER, lease_until=later(minutes=5), doubts=doubts)
+    with post.database.session() as session:
+        outbox.release(session, OTHER, hold_doubtful=True)
+    assert post.states() == [OutboxState.PLANNED, OutboxState.HELD]
+
+
+def test_what_an_owner_left_in_doubt_is_held_by_the_next_where_that_is_wished(post: Post) -> None:
+    ids = post.promise(2)
+    for number, doubts in zip(ids, (0, 1), strict=True):
+        post.change(number, state=OutboxState.SENDING, owner=OTHER, lease_until=later(minutes=-1), doubts=doubts)
+    with post.database.session() as session:
+        claimed = outbox.claim(session, post.now, ids, US, Rules(hold_doubtful=True))
+    assert [row.id for row in claimed] == ids[:1]
+    assert post.states() == [OutboxState.SENDING, OutboxState.HELD]
+
+
+def test_only_the_claim_itself_may_settle(post: Post) -> None:
+    """An owner that lost a row and claimed it again is another claim: the fence counts them."""
+    ids = post.promise()
+    with post.database.session() as session:
+        (first,) = outbox.claim(session, post.now, ids, US)
+    with post.database.session() as session:
+        (second,) = outbox.claim(session, post.now, ids, US)
+    assert second.attempt == first.attempt + 1
+    with post.database.session() as session:
+        outbox.hand_back(session, [first])
+    assert post.states() == [OutboxState.SENDING]
+    with post.database.session() as session:
+        outbox.hand_back(session, [second])
+    assert post.states() == [OutboxState.PLANNED]

@@ -84,7 +84,7 @@ def test_a_scrape_tells_what_the_database_holds(shop: Workshop) -> None:
     assert found["digest_stage_seconds"] == {"embed_papers": 3, "rank": 1.5, "deliver": 2.5}
     assert found["digest_backlog"] == {"due": 1, "rank": 9, "compose": 0, "deliver": 0}
     assert found["digest_items_failed_24h"] == dict.fromkeys(STAGES, 0) | {"rank": 2}
-    outcomes = dict.fromkeys(("deferred", "suppressed", "expired", "lost"), 0)
+    outcomes = dict.fromkeys(("deferred", "suppressed", "expired", "held", "lost"), 0)
     assert found["digest_mails_24h"] == {"sent": 3, "bounced": 1} | outcomes
     assert found["digest_bounce_ratio_24h"] == {"": 0.25}
     assert round(found["digest_complaint_ratio_24h"][""], 3) == 0.333
