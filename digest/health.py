@@ -87,7 +87,8 @@ class Health:
     ids in open batches of that stage (none when embedded); *compose* editions without a message; *deliver* messages
     that no server has accepted, in `unsent` by their state.
     `next_edition`: how many readers come next (up to MOST_COUNTED), and when.
-    `mails`: attempts by outcome. `held` waits for the operator; `closed` keeps all mail back. `papers_per_second`: the encoder's pace while it worked.
+    `mails`: attempts by outcome. `held` wait for the operator; `closed` keeps all mail back. `papers_per_second`: the
+    encoder's pace while it worked.
     """
 
     now: datetime
