@@ -291,7 +291,7 @@ def _compose(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Counts:
     """Render editions and write their messages down, in one transaction."""
     counts: Counts = Counter()
     with shop.database.session() as session:
-        for row, sheet in sheets.load_sheets(session, ids):
+        for row, sheet in sheets.load_sheets(session, ids, tell_updates=shop.settings.tell_updates):
             message = mails.compose(shop.sender, sheet, row.message_id)
             outbox.fill(shop.sender, row, assemble(shop.sender, message, shop.signing_keys))
             counts["messages"] += 1

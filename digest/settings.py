@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     )
     poll_minutes: int = Field(60, ge=1, description="A source is asked at most this often")
     window_days: int = Field(3, ge=1, le=60, description="How many days a new paper stays a candidate")
+    tell_updates: bool = Field(
+        default=False, description="Name papers that a reader got earlier and that have a new version since"
+    )
     papers_per_edition: int = Field(10, ge=1, le=30, description="Papers in an edition, for new subscribers")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least severity logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines")

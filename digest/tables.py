@@ -198,7 +198,10 @@ class Edition(SQLModel, table=True):
 
 
 class EditionItem(SQLModel, table=True):
-    """A paper at a rank in an edition, with its score and the reason, made of the ranker's own terms."""
+    """A paper at a rank in an edition, with its score and the reason, made of the ranker's own terms.
+
+    `version` is the paper's that the reader got, or was told of since.
+    """
 
     __tablename__ = "edition_item"
     __table_args__ = (UniqueConstraint("edition_id", "rank"), UniqueConstraint("edition_id", "paper_id"))
@@ -213,6 +216,7 @@ class EditionItem(SQLModel, table=True):
     trend: float | None = None
     reason: dict[str, Any] = Field(sa_type=JSON)
     highlight: str = ""
+    version: int | None = None
 
 
 class MailKind(StrEnum):

@@ -55,6 +55,7 @@ def upgrade() -> None:
     op.drop_index("ix_edition_to_compose", "edition")
     op.drop_column("edition", "composed")
     op.execute(sa.text("DELETE FROM batch WHERE stage = 'compose'"))  # which named editions, and now names messages
+    op.add_column("edition_item", sa.Column("version", sa.Integer(), nullable=True))
     create_pace()
     create_bounce_score()
 
@@ -62,6 +63,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("bounce_score")
     op.drop_table("pace")
+    op.drop_column("edition_item", "version")
     op.add_column("edition", sa.Column("composed", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.execute(sa.text("DELETE FROM outbox_message WHERE content IS NULL OR kind <> 'edition'"))
     op.execute(

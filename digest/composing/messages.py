@@ -35,7 +35,11 @@ class Sender:
 def _parse(sender: str) -> Address:
     name, address = parseaddr(sender)
     user, at, domain = address.rpartition("@")
-    if not (user and at and domain):
+    try:
+        domain = domain.encode("idna").decode()  # as mail servers know it
+    except UnicodeError:
+        domain = ""
+    if not (user and at and domain and user.isascii()):
         raise ConfigurationError(f"DIGEST_MAIL_FROM “{sender}” is not a sender: use “Name <address>”.")
     return Address(name, user, domain)
 

@@ -18,6 +18,7 @@ from digest.composing.signing import SigningKey, hash_body, sign
 
 LINE_LENGTH = 76  # characters of a header's line (RFC 2047 2)
 LONGEST_LINE = 998  # octets (RFC 5322 2.1.1)
+WITH_PHRASE = frozenset({"List-Id"})  # headers in which only what stands before the brackets is text for people
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -53,12 +54,9 @@ def _body(message: Message, boundary: bytes) -> bytes:
 
 
 def quote(text: str) -> bytes:
-    """`text` in quoted-printable lines (RFC 2045 6.7); a dot that begins a line is quoted too, for careless relays."""
+    """`text` in quoted-printable lines (RFC 2045 6.7)."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
-    quoted = b2a_qp(lines, quotetabs=False, istext=True)
-    if b"\n." in quoted:
-        quoted = quoted.replace(b"\n.", b"\n=2E")
-    return quoted.replace(b"\n", b"\r\n")
+    return b2a_qp(lines, quotetabs=False, istext=True).replace(b"\n", b"\r\n")
 
 
 def _unstructured(name: str, text: str) -> bytes:
@@ -66,7 +64,8 @@ def _unstructured(name: str, text: str) -> bytes:
     text = CONTROL.sub(" ", text).strip()
     if text.isascii() and "=?" not in text and len(name) + 2 + len(text) <= LONGEST_LINE:
         return text.encode()
-    return _encoded(name, text)
+    phrase, angle, rest = text.rpartition(" <") if name in WITH_PHRASE else ("", "", "")
+    return _encoded(name, phrase) + f"\r\n <{rest}".encode() if angle else _encoded(name, text)
 
 
 @lru_cache(maxsize=256)

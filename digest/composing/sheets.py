@@ -3,10 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
-from digest.tables import Edition, EditionItem, OutboxMessage, Paper, Profile, Subscriber
+from digest.papers.latex import read_latex
+from digest.tables import Edition, EditionItem, OutboxMessage, OutboxState, Paper, Profile, Subscriber
+
+MEMORY = timedelta(days=60)  # how far back editions are looked through for papers with a new version
+MOST_UPDATES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,13 @@ def plan(session: Session, only: int | None = None) -> list[int]:
     return list(session.exec(query if only is None else query.where(OutboxMessage.subscriber_id == only)))
 
 
-def load_sheets(session: Session, ids: Sequence[int]) -> Iterator[tuple[OutboxMessage, Sheet]]:
-    """Promised messages that are not written yet, each with its edition; one query per table for all of them."""
+def load_sheets(
+    session: Session, ids: Sequence[int], *, tell_updates: bool = False
+) -> Iterator[tuple[OutboxMessage, Sheet]]:
+    """Promised messages that are not written yet, each with its edition; one query per table for all of them.
+
+    With `tell_updates` the papers of earlier editions that have a new version are among them, and count as told.
+    """
     waiting = select(OutboxMessage, Edition).join(Edition, col(Edition.id) == col(OutboxMessage.edition_id))
     waiting = waiting.where(col(OutboxMessage.id).in_(ids), col(OutboxMessage.content).is_(None))
     found = session.exec(waiting.order_by(col(OutboxMessage.id)).with_for_update(of=OutboxMessage)).all()
@@ -58,6 +68,27 @@ def load_sheets(session: Session, ids: Sequence[int]) -> Iterator[tuple[OutboxMe
     theirs = select(Profile).where(col(Profile.subscriber_id).in_(people)).order_by(col(Profile.id))
     for profile in session.exec(theirs):
         profiles[profile.subscriber_id][profile.id] = profile
+    updates = _take_updates(session, editions) if tell_updates else {}
     for row, edition in found:
         who = edition.subscriber_id
-        yield row, Sheet(subscribers[who], edition, items[edition.id], papers, profiles[who])
+        rows = (subscribers[who], edition, items[edition.id], papers, profiles[who])
+        yield row, Sheet(*rows, updates.get(who, []))
+
+
+def _take_updates(session: Session, editions: Sequence[Edition]) -> dict[int, list[Update]]:
+    """By subscriber, the papers of editions that were sent and that have a new version which nobody has told of yet."""
+    sent = (
+        select(EditionItem, Paper, Edition.subscriber_id)
+        .join(Edition, col(Edition.id) == col(EditionItem.edition_id))
+        .join(OutboxMessage, col(OutboxMessage.edition_id) == col(Edition.id))
+        .join(Paper, col(Paper.id) == col(EditionItem.paper_id))
+        .where(col(Edition.subscriber_id).in_([edition.subscriber_id for edition in editions]))
+        .where(Edition.created_at > max(edition.created_at for edition in editions) - MEMORY)
+        .where(OutboxMessage.state == OutboxState.SENT, col(Paper.version) > col(EditionItem.version))
+    )
+    updates: dict[int, list[Update]] = defaultdict(list)
+    for item, paper, who in session.exec(sent.order_by(col(EditionItem.id))):
+        if len(updates[who]) < MOST_UPDATES:
+            updates[who].append(Update(read_latex(paper.title), paper.url, paper.version or 0))
+            item.version = paper.version
+    return updates

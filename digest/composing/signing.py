@@ -81,7 +81,7 @@ def sign(key: SigningKey, fields: Sequence[tuple[str, bytes]], body_hash: str, m
     names = [name.lower() for name, _ in fields] + [OVERSIGNED.lower()]
     tags = (
         f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain}; s={key.selector};\r\n"
-        f" t={int(moment.timestamp())}; h={_fold(names)};\r\n"
+        f" t={int(moment.timestamp())};\r\n h={_fold(names)};\r\n"
         f" bh={body_hash};\r\n b="
     ).encode()
     head = b"".join(canonical_field(name, value) + b"\r\n" for name, value in fields)

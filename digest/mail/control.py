@@ -74,11 +74,11 @@ def change(session: Session, what: str, recipient: str | None, now: datetime) ->
 
     Refused messages are tried again for a named recipient only. Raises InvalidRequest for an unknown `what`.
     """
-    after = CHANGES[what][1]
+    concerned, after = _concerned(what, recipient), CHANGES[what][1]
     values: dict[str, Any] = {"state": after, "doubts": 0, "paced": False}
     if after is OutboxState.PLANNED:
         values |= {"next_at": now, "attempt": 0}
-    changed = session.exec(outbox.changed(_concerned(what, recipient)).values(**values))
+    changed = session.exec(outbox.changed(concerned).values(**values))
     return int(changed.rowcount)
 
 

@@ -98,13 +98,15 @@ def note_failure(session: Session, reason: str, moment: datetime) -> None:
     pace.failures, pace.reason = pace.failures + 1, reason[:500]
     if pace.failures >= MOST_FAILURES:
         doubled = FIRST_PAUSE * 2 ** min(pace.failures - MOST_FAILURES, 10)
-        pace.closed_until = moment + min(doubled, LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+        until = moment + min(doubled, LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+        pace.closed_until = max(until, pace.closed_until or until)
 
 
 def note_success(session: Session) -> None:
+    """Forget the failures; a relay that is left alone stays so, for the mail may have been under way before."""
     pace = session.get(Pace, RELAY)
     if pace is not None and pace.failures:
-        pace.failures, pace.closed_until, pace.reason = 0, None, ""
+        pace.failures = 0
 
 
 def close_relay(session: Session, reason: str, until: datetime) -> None:
@@ -158,7 +160,7 @@ class _Line:
 
     def __init__(self, session: Session, name: str, rate: float, moment: datetime) -> None:
         self._pace = _row(session, name)
-        self._step = timedelta(minutes=1) / rate
+        self._step = timedelta(minutes=1) / rate + timedelta.resolution  # rounded up
         self._moment = moment
 
     def take(self) -> timedelta:

@@ -124,6 +124,7 @@ def make_item(edition_id: int, rank: int, pick: Pick) -> EditionItem:
         trend=pick.paper.trend,
         reason=pick.reason,
         highlight=pick.highlight,
+        version=pick.paper.version,
     )
 
 

@@ -133,10 +133,10 @@ def relay(folder: Path) -> Iterator[int]:
 
 def interrupt(post: Post, ends: int, end: Callable[[subprocess.Popen[bytes]], None]) -> int:
     """Run the sender until all is sent, ended that many times on the way; returns how often it was at work then."""
-    chance, struck = random.Random(4), 0
+    chance, struck, share = random.Random(4), 0, post.states().total() // ends
     for _ in range(ends):
         sender = post.start(RUN)
-        post.wait_for_more(sender, chance.randint(1, max(MAILS // ends * 2 // 3, 2)))
+        post.wait_for_more(sender, chance.randint(1, max(share * 2 // 3, 2)))
         time.sleep(chance.uniform(0, 0.01))
         struck += sender.poll() is None
         end(sender)

@@ -1,6 +1,7 @@
 """Schedules in their zones: editions' dates, next slots, daylight saving both ways."""
 
-from datetime import UTC, date, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.clock import (
+    ALL_DAY,
     EVERY_DAY,
     Schedule,
+    Window,
     edition_day,
     local_day,
     next_slot,
@@ -201,13 +204,88 @@ def test_a_window_holds_the_hours_that_it_names(window: str, moment: str, inside
     assert parse_window(window).holds(datetime.fromisoformat(f"2026-05-06T{moment}+00:00")) is inside
 
 
+@given(st.times(), st.times(), st.datetimes(timezones=st.just(UTC)))
+def test_a_window_and_the_one_from_its_end_to_its_start_share_the_day(start: time, end: time, moment: datetime) -> None:
+    rest = Window(end, start)
+    assert Window(start, end).holds(moment) is not rest.holds(moment) or start == end
+
+
+@given(st.times(), st.datetimes(timezones=st.timezones()))
+def test_a_window_from_an_hour_to_itself_is_all_day(edge: time, moment: datetime) -> None:
+    assert Window(edge, edge).holds(moment)
+
+
+def test_a_window_ends_right_before_its_end() -> None:
+    window = Window(time(6), time(22))
+    assert window.holds(utc(2026, 5, 6, 6))
+    assert not window.holds(utc(2026, 5, 6, 6) - timedelta(microseconds=1))
+    assert window.holds(utc(2026, 5, 6, 22) - timedelta(microseconds=1))
+    assert not window.holds(utc(2026, 5, 6, 22))
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\n"])
+def test_no_window_is_all_day(text: str) -> None:
+    assert parse_window(text) is ALL_DAY
+
+
+@pytest.mark.parametrize("text", ["22:00-06:30 America/New_York", " 22:00-06:30   America/New_York\n"])
+def test_a_window_is_read_with_its_zone(text: str) -> None:
+    assert parse_window(text) == Window(time(22), time(6, 30), "America/New_York")
+
+
+def test_a_window_without_a_zone_is_in_utc() -> None:
+    assert parse_window("06:00-22:00") == Window(time(6), time(22), "UTC")
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        (date(2026, 3, 28), [1]),  # winter: 02:00 to 03:00 in Berlin
+        (date(2026, 3, 29), []),  # the clocks skip it
+        (date(2026, 3, 30), [0]),  # summer
+        (date(2026, 10, 25), [0, 1]),  # they repeat it
+    ],
+)
+def test_a_window_in_an_hour_that_the_clocks_skip_or_repeat(day: date, hours: list[int]) -> None:
+    window = parse_window("02:00-03:00 Europe/Berlin")
+    moments = [utc(day.year, day.month, day.day, hour, 30) for hour in range(24)]
+    assert [moment.hour for moment in moments if window.holds(moment)] == hours
+
+
+@given(st.one_of(st.text(), st.from_regex(r"\A\d\d:\d\d-\d\d:\d\d( \S+)?\Z")))
+def test_any_text_is_a_window_or_refused(text: str) -> None:
+    with suppress(InvalidRequest):  # and no other error, then or when it is used
+        assert parse_window(text).holds(utc(2026, 5, 6)) is not None
+
+
+@given(st.times(), st.times(), st.sampled_from(ZONES))
+def test_a_window_that_is_written_down_is_read_as_it_was(start: time, end: time, zone: str) -> None:
+    window = Window(start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0), zone)
+    assert parse_window(f"{start:%H:%M}-{end:%H:%M} {zone}") == window
+
+
 def test_a_window_goes_with_the_clocks_of_its_zone() -> None:
     window = parse_window("06:00-07:00 Europe/Berlin")
     assert window.holds(datetime.fromisoformat("2026-01-15T05:30+00:00"))
     assert window.holds(datetime.fromisoformat("2026-07-15T04:30+00:00"))
 
 
-@pytest.mark.parametrize("window", ["6-22", "06:00", "25:00-26:00", "06:00-22:00 Nowhere/At_All", "06:00 - 22:00", "x"])
+@pytest.mark.parametrize(
+    "window",
+    [
+        "6-22",
+        "06:00",
+        "25:00-26:00",
+        "06:00-24:00",
+        "06:60-22:00",
+        "06:00-22:00 Nowhere/At_All",
+        "06:00-22:00 Europe/Berlin Europe/Paris",
+        "06:00-22:00Europe/Berlin",
+        "06:00 - 22:00",
+        "٠٦:٠٠-٢٢:٠٠",
+        "x",
+    ],
+)
 def test_what_is_no_window_is_refused_in_one_line(window: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_window(window)

@@ -1,7 +1,7 @@
 """Which messages wait to be written, and that all their rows are read at once."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +9,10 @@ from factories import make_edition, make_paper, make_profile, make_subscriber
 from post import SENDER, count_queries
 from sqlmodel import select
 
-from digest.composing.sheets import load_sheets, plan
+from digest.composing.sheets import Update, load_sheets, plan
 from digest.db import Database
 from digest.mail import outbox
-from digest.tables import EditionItem, OutboxMessage
+from digest.tables import EditionItem, OutboxMessage, OutboxState, Paper, Subscriber
 
 
 @pytest.fixture
@@ -70,3 +70,31 @@ def test_loading_asks_as_many_queries_for_thirty_editions_as_for_three(
 
     few, many = (count_queries(database, lambda some=some: load(some)) for some in (ids[:3], ids))  # type: ignore[misc]
     assert few == many <= 6
+
+
+def updates_of(database: Database, ids: list[int], *, tell: bool = True) -> list[list[Update]]:
+    with database.session() as session:
+        return [sheet.updates for _, sheet in load_sheets(session, ids, tell_updates=tell)]
+
+
+def test_a_new_version_of_a_paper_that_was_sent_is_told_once(
+    database: Database, now: datetime, stored: Callable[[int], list[int]]
+) -> None:
+    earlier, other = stored(2)
+    with database.session() as session:
+        first = session.get_one(OutboxMessage, earlier)
+        outbox.fill(SENDER, first, b"mail")
+        item = session.exec(select(EditionItem).where(EditionItem.edition_id == first.edition_id)).one()
+        paper = session.get_one(Paper, item.paper_id)
+        item.version, paper.version = 1, 3
+        who = session.get_one(Subscriber, first.subscriber_id)
+        for day in (1, 2):
+            make_edition(session, who, now + timedelta(days=day), edition_date=(now + timedelta(days=day)).date())
+            outbox.promise(session, SENDER, [who.id], now + timedelta(days=day))
+        following = session.exec(select(OutboxMessage.id).where(OutboxMessage.id > other)).all()
+    assert updates_of(database, list(following[:1])) == [[]]  # it may never arrive
+    with database.session() as session:
+        session.get_one(OutboxMessage, earlier).state = OutboxState.SENT
+    assert updates_of(database, [*following[:1], other], tell=False) == [[], []]
+    assert updates_of(database, [other, following[0]]) == [[], [Update(paper.title, paper.url, 3)]]
+    assert updates_of(database, [following[1]]) == [[]]

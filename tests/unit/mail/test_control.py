@@ -87,7 +87,6 @@ def test_nothing_else_can_be_counted(post: Post) -> None:
         control.count(session, "send twice", None)
 
 
-# DEFECT: `change` looks into CHANGES before it asks whether `what` is there, and raises KeyError.
 def test_nothing_else_can_be_done(post: Post) -> None:
     with post.database.session() as session, pytest.raises(InvalidRequest, match="use retry, hold, release"):
         control.change(session, "send twice", None, post.now)

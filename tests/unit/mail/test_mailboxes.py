@@ -13,6 +13,7 @@ import pytest
 from bounced import make_certificate
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from real_servers import wait_until
 from servers import find_free_port
 
 from digest.errors import ConfigurationError, DigestError, Unreachable
@@ -147,6 +148,7 @@ def test_a_server_that_hangs_up_is_unreachable(talker: tuple[int, list[bytes]]) 
 
 def test_a_server_that_speaks_no_tls_gets_no_password(talker: tuple[int, list[bytes]]) -> None:
     assert type(refusal(f"imaps://u:hush@127.0.0.1:{talker[0]}/INBOX")) is Unreachable
+    wait_until(lambda: bool(talker[1]), "the server has heard us")
     assert b"hush" not in talker[1][0]
 
 
