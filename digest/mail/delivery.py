@@ -34,12 +34,11 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=2)
 MOST_DOUBTS = 3  # times that a message may go without an answer before it is held: each may have arrived
 MOST_FULL = 4  # tries of a full mailbox
 MOST_POLICY, WATCHED = 10, 200  # refusals for what we are, of so many replies, after which the run pauses
-_ROW = OutboxMessage.__table__  # type: ignore[attr-defined]
 POLICY_PAUSE = timedelta(minutes=30)
 FINISHED = (OutboxState.SENT, OutboxState.SUPPRESSED, OutboxState.EXPIRED)  # whose content nobody needs any more
 
-
 # The two statements of every mail, built once: building them costs more than running them.
+_ROW = OutboxMessage.__table__  # type: ignore[attr-defined]
 _OURS = and_(
     _ROW.c.id == bindparam("row"),
     _ROW.c.state == OutboxState.SENDING,
@@ -99,7 +98,7 @@ def deliver(courier: Courier, now: datetime, ids: Sequence[int]) -> Counter[str]
         with courier.transport as transport:
             transport.send_all(batch.envelopes(), batch.settle)
     except Unreachable as error:
-        batch.note_failure(str(error))
+        batch.take_back()
         raise Unreachable(str(error), batch.counts) from error
     finally:
         batch.hand_back()
@@ -128,7 +127,7 @@ class _Batch:
         self._now = now
         self._waiting = {message.id: message for message in messages}
         self._under_way: dict[str, OutboxMessage] = {}
-        self._relay_is_back = False
+        self._relay_is_known = self._gone = False
 
     def envelopes(self) -> Iterator[Envelope]:
         """The messages, each asked about at the moment it is taken."""
@@ -186,9 +185,9 @@ class _Batch:
         done = {**_fence(message), "now": self._now, "words": reply.words[:500]}
         ours = session.connection().execute(NOTE_SENT, done).rowcount
         self.counts["sent" if ours else "lost"] += 1
-        if not self._relay_is_back:
+        if not self._relay_is_known:
             pacing.note_success(session)
-            self._relay_is_back = True
+        self._relay_is_known = True
 
     def _judge(self, session: Session, row: OutboxMessage, reply: Reply) -> None:
         """Everything but success, as `replies` tells what it means."""
@@ -197,6 +196,9 @@ class _Batch:
         if verdict is Verdict.FREE:
             row.attempt -= 1
             self._close(row, OutboxState.PLANNED, row.reply)
+            if not self._gone:
+                pacing.note_failure(session, reply.text, utc_now())
+            self._gone = True
             return
         if verdict is Verdict.SLOWER:
             pacing.slow_down(session, pacing.domain_of(row.recipient), self._courier.rules.per_domain, utc_now())
@@ -240,9 +242,10 @@ class _Batch:
             with self._courier.database.session() as session:
                 pacing.close_relay(session, f"it refuses our mail for what we are: {reply.text}", until)
 
-    def note_failure(self, words: str) -> None:
-        with self._courier.database.session() as session:
-            pacing.note_failure(session, words, utc_now())
+    def take_back(self) -> None:
+        """Count what the transport had in hand when it gave up, and never settled, among what was never asked for."""
+        self._waiting |= {message.id: message for message in self._under_way.values()}
+        self._under_way.clear()
 
     def hand_back(self) -> None:
         """Free what was claimed and never asked for."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from post import (
@@ -25,7 +26,7 @@ from digest.mail import delivery, outbox, pacing, suppression
 from digest.mail.delivery import MOST_DOUBTS, MOST_FULL, MOST_POLICY
 from digest.mail.pacing import Rules
 from digest.mail.smtp import Relay, SmtpTransport
-from digest.mail.transports import Envelope, MemoryTransport, Settle
+from digest.mail.transports import Envelope, FolderTransport, MemoryTransport, Settle
 from digest.subscribers import privacy
 from digest.tables import (
     BounceScore,
@@ -405,6 +406,16 @@ def test_what_nobody_needs_any_more_is_not_kept(post: Post) -> None:
     post.sink.reply = refuse("550 5.6.0 Odd")
     post.deliver(ids)
     assert [bool(row.content) for row in post.rows()] == [True, False]  # what was refused may be tried again
+
+
+def test_what_a_transport_could_not_take_is_free_again_and_no_relay_is_blamed(post: Post, tmp_path: Path) -> None:
+    ids = post.promise(3)
+    (tmp_path / "file").touch()
+    for _ in range(pacing.MOST_FAILURES + 1):
+        with pytest.raises(Unreachable, match="cannot be written"):
+            post.send(FolderTransport(tmp_path / "file" / "outbox"), ids)
+    assert {(row.state, row.attempt, row.owner) for row in post.rows()} == {(OutboxState.PLANNED, 0, None)}
+    assert post.deliver(ids) == {"sent": 3}
 
 
 # what the pipeline makes of it

@@ -176,8 +176,14 @@ def test_a_limit_is_what_slowing_down_starts_from(database: Database, now: datet
         pacing.slow_down(session, "domain example.org", 20, now)
         pace = session.get_one(Pace, "domain example.org")
         assert (pace.per_minute, pacing.rate_now(pace, 20, now + 9 * MINUTE)) == (10, 19)
-        assert pacing.rate_now(pace, 20, now + 10 * MINUTE) == 20
+        assert [pacing.rate_now(pace, 20, now + minutes * MINUTE) for minutes in (10, 11, 99)] == [20, 20, 20]
         assert pacing.slowed(session, now + 600 * MINUTE) == []
+
+
+def test_a_limit_of_next_to_nothing_is_not_halved(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        pacing.slow_down(session, "domain example.org", 1.5, now)
+        assert session.get_one(Pace, "domain example.org").per_minute == 1
 
 
 def test_without_limits_nobody_waits_and_nothing_is_written(database: Database, now: datetime) -> None:
@@ -194,7 +200,8 @@ def test_a_minutes_worth_goes_at_once_and_the_rest_in_order(database: Database, 
         assert seconds(pacing.admit(session, messages("x@y.org"), Rules(per_minute=2), now)) == {1: 150}
     with database.session() as session:  # and a place that nobody took is not kept
         late = now + timedelta(hours=1)
-        assert pacing.admit(session, messages("x@y.org", "x@y.org"), Rules(per_minute=2), late) == {}
+        waits = pacing.admit(session, messages(*["x@y.org"] * 3), Rules(per_minute=2), late)
+        assert seconds(waits) == {3: 60}
 
 
 @pytest.mark.parametrize("rate", [1, 7, 60, 11])

@@ -8,6 +8,7 @@ from digest.mail.replies import FULL, HARD, Reply, Stage, Verdict
 
 CONNECT, MAIL, RCPT, DATA, BODY = Stage
 AFTER_CONNECT = (MAIL, RCPT, DATA, BODY)
+NO_MAILBOX = ("5.1.1", "5.1.2", "5.1.3", "5.1.10", "5.2.1")
 STATUSES = st.sampled_from([*sorted(HARD | FULL), "5.7.1", "5.6.0", "4.1.1", "5.1.1.1", "4.7.1"])
 WORDS = st.one_of(
     st.text(max_size=40),
@@ -36,8 +37,9 @@ WORDS = st.one_of(
         *[(stage, 451, "4.3.0 not now", Verdict.SLOWER) for stage in (MAIL, DATA, BODY)],
         (BODY, 452, "4.3.1 no room", Verdict.SLOWER),
         (BODY, 450, "", Verdict.SLOWER),
-        *[(stage, 550, f"{status} nobody", Verdict.DEAD) for stage in AFTER_CONNECT for status in sorted(HARD)],
-        *[(RCPT, 552, f"{status} full", Verdict.FULL) for status in sorted(FULL) if status[0] == "5"],
+        *[(stage, 550, f"{status} nobody", Verdict.DEAD) for stage in AFTER_CONNECT for status in NO_MAILBOX],
+        (RCPT, 552, "5.2.2 full", Verdict.FULL),
+        (RCPT, 550, "5.2.2 full", Verdict.FULL),
         (RCPT, 452, "4.2.2 full for now", Verdict.FULL),
         (BODY, 452, "4.2.2 full for now", Verdict.FULL),
         (BODY, 552, "5.2.2 full after all", Verdict.FULL),
