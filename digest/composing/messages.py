@@ -39,7 +39,7 @@ def _parse(sender: str) -> Address:
         domain = domain.encode("idna").decode()  # as mail servers know it
     except UnicodeError:
         domain = ""
-    if not (user and at and domain and user.isascii()):
+    if not (user and at and domain and user.isascii() and name.isprintable()):
         raise ConfigurationError(f"DIGEST_MAIL_FROM “{sender}” is not a sender: use “Name <address>”.")
     return Address(name, user, domain)
 

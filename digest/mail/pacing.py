@@ -95,7 +95,9 @@ def check_open(session: Session, moment: datetime) -> None:
 def note_failure(session: Session, reason: str, moment: datetime) -> None:
     """Count a relay that went away; after some in a row it is left alone, longer every time."""
     pace = _row(session, RELAY)
-    pace.failures, pace.reason = pace.failures + 1, reason[:500]
+    pace.failures += 1
+    if pace.closed_until is None or pace.closed_until <= moment:
+        pace.reason = reason[:500]
     if pace.failures >= MOST_FAILURES:
         doubled = FIRST_PAUSE * 2 ** min(pace.failures - MOST_FAILURES, 10)
         until = moment + min(doubled, LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret

@@ -85,7 +85,6 @@ def test_a_sender_that_is_no_address_is_named_in_one_line(wrong: str) -> None:
         _ = replace(SENDER, mail_from=wrong).address
 
 
-# DEFECT: a line end in a quoted name is email.headerregistry's ValueError and not an error of the configuration.
 def test_a_sender_of_two_lines_is_named_in_one() -> None:
     with pytest.raises(ConfigurationError, match=r"^DIGEST_MAIL_FROM"):
         _ = replace(SENDER, mail_from='"Paper\nDigest" <digest@papers.example>').address
