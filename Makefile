@@ -28,7 +28,7 @@ check: .venv/developing ## Check style, types and layers only.
 bench: .venv/developing ## Run the benchmarks.
 	@$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
 
-pictures: .venv/installed ## Render the demo's mail into the README's pictures (needs Chromium).
+pictures: .venv/developing ## Render the demo's mail and pages into the README's pictures (needs Chromium).
 	@$(BIN)/python tests/pictures.py
 
 clean: ## Remove the virtual environment and the demo's data.

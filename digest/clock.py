@@ -8,12 +8,14 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from digest.errors import InvalidRequest
 
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 FIRST_YEAR = 1991  # of the arXiv
+NO_PLACES = {"Factory", "localtime", "posixrules"}  # entries of the zone database that no person lives by
 WINDOW = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)(?:\s+(\S+))?")
 
 
@@ -89,6 +91,15 @@ def parse_zone(name: str) -> ZoneInfo:
         raise InvalidRequest(
             f"There is no time zone “{name}”: use an IANA name such as Europe/Paris or UTC."
         ) from error
+
+
+@cache
+def zones() -> dict[str, list[str]]:
+    """All IANA zones by region, UTC before all; names without a region come last."""
+    regions: dict[str, list[str]] = {"UTC": ["UTC"]}
+    for name in sorted(available_timezones() - NO_PLACES - {"UTC"}, key=lambda name: ("/" not in name, name)):
+        regions.setdefault(name.partition("/")[0] if "/" in name else "Other names", []).append(name)
+    return regions
 
 
 def local_day(moment: datetime, zone: str) -> date:

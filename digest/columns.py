@@ -1,4 +1,4 @@
-"""Types and shapes of columns that the tables share."""
+"""Types and shapes of columns that the tables share, and how constraints are named."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -6,7 +6,15 @@ from typing import Any
 
 from sqlalchemy import JSON, DateTime, Enum, Index, TypeDecorator, text
 from sqlalchemy.engine import Dialect
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -28,10 +28,13 @@ from digest.workshop import Workshop
 
 QUEUES = {  # of each stage, by what its work needs: the network, the GPU, processors, the mail server
     "ingest": "ingest",
+    "lookup": "ingest",
     "trend": "ingest",
     "embed_papers": "embed",
     "embed_profiles": "embed",
     "background": "embed",
+    "tidy": "rank",
+    "resume": "rank",
     "rank": "rank",
     "compose": "mail",
     "deliver": "mail",

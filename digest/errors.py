@@ -3,6 +3,7 @@
     DigestError
     ├── ConfigurationError   the operator must change something
     ├── InvalidRequest       a person typed something that cannot be taken
+    │   └── Taken            because it is there already
     ├── TransientError       it may work later: try again
     │   └── Unreachable      the other side could not be reached at all
     └── PermanentError       it will never work: do not try again
@@ -23,6 +24,14 @@ class ConfigurationError(DigestError):
 
 class InvalidRequest(DigestError):
     """A person at a form or a shell typed something that cannot be taken."""
+
+
+class Taken(InvalidRequest):
+    """What is asked for is there already, under the number `existing`."""
+
+    def __init__(self, message: str, existing: int) -> None:
+        super().__init__(message)
+        self.existing = existing
 
 
 class TransientError(DigestError):

@@ -1,6 +1,7 @@
 """The map of the system: the stages of a day in order, and the loop that runs them in one process.
 
-    ingest → trend → embed_papers → embed_profiles → background → rank → compose → deliver
+    ingest → lookup → trend → embed_papers → embed_profiles → background → tidy → resume → rank → compose
+    → deliver
 
 A stage's `plan` asks the database what is missing and its `work` does one batch of it, so a run that was killed is
 resumed by the next one, and a run with nothing missing does nothing. The faces call `run`, or the stages one by one.
@@ -31,6 +32,7 @@ from digest.papers import ingest, trending
 from digest.papers.ingest import IngestReport
 from digest.ranking import drafts, editions
 from digest.sources.base import Source
+from digest.subscribers import privacy, requests, schedule
 from digest.tables import Run, Subscriber, SubscriberStatus
 from digest.workshop import Workshop
 
@@ -74,10 +76,13 @@ def stages(shop: Workshop, only: int | None = None) -> list[Stage]:
     """The stages in order; `only` limits ranking, composing and delivery to one subscriber."""
     return [
         Stage("ingest", partial(_plan_ingest, shop), partial(_ingest, shop), 1),
+        Stage("lookup", requests.plan, partial(_look_up, shop), 100),
         Stage("trend", trending.plan, partial(_trend, shop), 500),
         Stage("embed_papers", partial(_plan_papers, shop), partial(_embed_papers, shop), 64),
         Stage("embed_profiles", partial(_plan_profiles, shop), partial(_embed_profiles, shop), 256),
         Stage("background", partial(_plan_background, shop), partial(_refresh_background, shop), 1),
+        Stage("tidy", privacy.plan_tidy, partial(_tidy, shop), 500),
+        Stage("resume", schedule.plan_resume, partial(_resume, shop), 500),
         Stage("rank", lambda session, now: editions.plan(session, now, only), partial(_rank, shop), 500),
         Stage("compose", lambda session, _now: sheets.plan(session, only), partial(_compose, shop), 100),
         Stage(
@@ -240,6 +245,27 @@ def _last_success(shop: Workshop, source: str, now: datetime) -> datetime:
     return (last or now - shop.window) - OVERLAP
 
 
+def _look_up(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
+    """Look for papers that people named: in the store, then at arXiv, then in the store again."""
+    with shop.database.session() as session:
+        counts, missing = requests.begin(session, now, ids)
+    source = shop.source_of_ids(missing) if missing else None
+    report = IngestReport()
+    try:
+        if source is not None:
+            ingest.store(shop.database, source.fetch(now, now), now, report)
+    except (TransientError, PermanentError) as error:  # they stay open, and the next hour asks again
+        counts["failed_sources"] += 1
+        get_logger().info("source_failed", source="arxiv", why=str(error))
+    with shop.database.session() as session:
+        return counts + requests.finish(session, now, ids, {refusal.where for refusal in report.refusals})
+
+
+def _tidy(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
+    with shop.database.session() as session:
+        return privacy.work_tidy(session, now, ids)
+
+
 def _trend(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
     with shop.database.session() as session:
         return Counter(papers=trending.work(session, now, ids))
@@ -270,6 +296,11 @@ def _plan_profiles(shop: Workshop, session: Session, _now: datetime) -> list[int
 
 def _embed_profiles(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Counts:
     return Counter(profiles=vectors.embed_profiles(shop.database, shop.needed_encoder, ids))
+
+
+def _resume(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
+    with shop.database.session() as session:
+        return Counter(subscribers=schedule.work_resume(session, now, ids))
 
 
 def _rank(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:

@@ -1,6 +1,8 @@
 """What a face does without starting a run: who is due, a preview of an edition, papers that are near."""
 
 import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -13,12 +15,40 @@ from digest.composing import sheets
 from digest.errors import InvalidRequest
 from digest.mail.transports import file_stem
 from digest.papers.lookup import find_paper
-from digest.ranking import drafts, editions
+from digest.ranking import drafts, editions, inquiries, previews
 from digest.ranking import search as ranked_search
-from digest.ranking.drafts import Draft
+from digest.ranking.changes import Changes
+from digest.ranking.desks import Reader
+from digest.ranking.drafts import Draft, Hidden, Pick
+from digest.ranking.inquiries import Inquiry, Results
+from digest.ranking.libraries import RECENT
+from digest.ranking.previews import Wanted
 from digest.ranking.search import Hit
-from digest.tables import Paper, Profile, Run, Subscriber
+from digest.tables import Edition, Paper, Profile, Run, Subscriber
 from digest.workshop import Workshop
+
+NEAR = 50  # papers that are scored in both views to find the few that are most similar
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An edition that is only looked at, its mail with links that lead nowhere, and what did not make it and why.
+
+    `profiles` are copies of the wanted ones, numbered -1, -2, … in their order: picks and `hidden` name them so.
+    `missed` would come next, `repeated` papers would be candidates if they had not been sent or voted on before, and
+    `changes` are against the edition that the stored profiles would make now.
+    """
+
+    draft: Draft
+    html: str
+    profiles: list[Profile]
+    missed: list[Pick]
+    repeated: int
+    changes: Changes
+
+    @property
+    def hidden(self) -> list[Hidden]:
+        return self.draft.hidden
 
 
 def failures_of_run(shop: Workshop, now: datetime) -> dict[str, str]:
@@ -57,15 +87,36 @@ def newest_paper(shop: Workshop) -> str:
 def write_preview(shop: Workshop, now: datetime, subscriber: Subscriber, draft: Draft) -> Path:
     """Render a draft as the mail it would be; returns the HTML file in the data folder."""
     with shop.database.session(write=False) as session:
-        profiles = {p.id: p for p in session.exec(select(Profile).where(Profile.subscriber_id == subscriber.id))}
-    edition = editions.transient(subscriber, draft, now, shop.encoder_name)
-    items = [editions.make_item(0, rank, pick) for rank, pick in enumerate(draft.picks, 1)]
-    papers = {pick.paper.id: pick.paper for pick in draft.picks}
-    sheet = sheets.Sheet(subscriber, edition, items, papers, profiles)
+        theirs = select(Profile).where(Profile.subscriber_id == subscriber.id, col(Profile.removed_at).is_(None))
+        profiles = session.exec(theirs.order_by(col(Profile.id))).all()
+    sheet = lay_out(subscriber, profiles, draft, editions.transient(subscriber, draft, now, shop.encoder_name))
     path = _preview_path(shop, subscriber.id)
     path.parent.mkdir(exist_ok=True)
     path.write_text(mails.compose(shop.sender, sheet).html, encoding="utf-8")
     return path
+
+
+def lay_out(subscriber: Subscriber, profiles: Sequence[Profile], draft: Draft, edition: Edition) -> sheets.Sheet:
+    """A draft as the rows that its mail is made of."""
+    items = [editions.make_item(0, rank, pick) for rank, pick in enumerate(draft.picks, 1)]
+    papers = {pick.paper.id: pick.paper for pick in draft.picks}
+    return sheets.Sheet(subscriber, edition, items, papers, {profile.id: profile for profile in profiles})
+
+
+def preview_interests(shop: Workshop, now: datetime, subscriber: Subscriber, wanted: Sequence[Wanted]) -> Preview:
+    """The next edition of somebody with exactly these interests, of the last seven days' papers; writes nothing.
+
+    `subscriber` may be a row that was never stored, of somebody who has not given an address.
+    """
+    reader = previews.transient_reader(subscriber, now)
+    trial = previews.try_out(wanted, reader, shop.embed_texts if shop.encoder else None)
+    library = shop.recent_library(now)
+    with shop.database.session(write=False) as session:
+        found = previews.rehearse(session, library, Reader(reader, now - RECENT), trial, now)
+    edition = editions.transient(reader, found.draft, now, shop.encoder_name)
+    sheet = lay_out(reader, trial.profiles, found.draft, edition)
+    html = mails.compose(shop.sender, sheet, live=False).html
+    return Preview(found.draft, html, trial.profiles, found.missed, found.repeated, found.changes)
 
 
 def forget_files(shop: Workshop, subscriber: Subscriber) -> None:
@@ -84,7 +135,7 @@ def search(shop: Workshop, text: str, now: datetime, count: int) -> list[Hit]:
     if not text.strip():
         raise InvalidRequest('Say what to look for: digest papers search "state space models".')
     name = shop.encoder_name
-    vector = shop.needed_encoder.encode([text])[0] if name else np.empty(0, np.float32)
+    vector = shop.embed_texts([text])[0] if name else np.empty(0, np.float32)
     with shop.database.session(write=False) as session:
         return ranked_search.search(session, name, ranked_search.ask_text(text, vector), now, count)
 
@@ -94,6 +145,36 @@ def similar(shop: Workshop, name: str, now: datetime, count: int) -> list[Hit]:
     with shop.database.session(write=False) as session:
         question = ranked_search.ask_paper(session, shop.encoder_name, find_paper(session, name))
         return ranked_search.search(session, shop.encoder_name, question, now, count)
+
+
+def find(shop: Workshop, inquiry: Inquiry, now: datetime) -> Results:
+    """A page of the papers that match an inquiry, fast; raises InvalidRequest for one that cannot be answered."""
+    checked = inquiries.check(inquiry)
+    vector = shop.embed_texts([checked.asked])[0] if shop.encoder else None
+    with shop.database.session(write=False) as session:
+        desk = shop.desk(session, now)
+        if desk is None or vector is None:
+            return inquiries.answer_by_words(session, checked)
+        return inquiries.answer(session, checked, desk, vector)
+
+
+def similar_to(shop: Workshop, paper_id: int, now: datetime, count: int) -> list[Hit]:
+    """The stored papers that lie closest to the paper with this number, fast; none while it has no vector."""
+    with shop.database.session(write=False) as session:
+        paper, desk = session.get(Paper, paper_id), shop.desk(session, now)
+        if paper is None:
+            raise InvalidRequest(f"There is no paper #{paper_id}: look for it by its title.")
+        question = ranked_search.ask_paper(session, shop.encoder_name, paper)
+        if desk is None or not len(question.vector):
+            return []
+        return ranked_search.search_shelf(session, desk, question, max(count, NEAR))[:count]
+
+
+def warm_up(shop: Workshop, now: datetime) -> None:
+    """Load what the first visitor would wait for: encoder, all vectors, and the papers of the last days."""
+    shop.warm(now)
+    with shop.database.session(write=False) as session:
+        shop.desk(session, now)
 
 
 def due(shop: Workshop, now: datetime, only: int | None = None) -> list[Subscriber]:

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     web_host: str = Field("127.0.0.1", description="Address that the web face listens on")
     web_port: int = Field(8000, ge=0, le=65535, description="Its port; 0 means any that is free")
     base_url: str = Field("http://localhost:8000", description="Where the links in the mail point")
+    allowed_hosts: Names = Field([], description="Names beside the base URL's under which the pages answer")
+    trusted_proxies: Names = Field([], description="Addresses or networks whose X-Forwarded-For is believed")
+    limits: Names = Field([], description="Rates other than the usual, as `search=60/minute`, comma-separated")
     secret_key: SecretStr = Field(
         SecretStr(""), description="Signs links; empty means one is made once and kept in the data folder"
     )
@@ -103,7 +106,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least severity logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines")
 
-    @field_validator("sources", "arxiv_categories", "dkim_keys", mode="before")
+    @field_validator(
+        "sources", "arxiv_categories", "dkim_keys", "allowed_hosts", "trusted_proxies", "limits", mode="before"
+    )
     @classmethod
     def split_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

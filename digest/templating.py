@@ -14,6 +14,7 @@ from digest import resources
 
 TEXT_WIDTH = 72
 CLASS = re.compile(r'class="([^"]*)"')
+BLOCK = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 RULE = re.compile(r"\.([a-z]+)\s*\{\s*([^}]*?)\s*\}")
 
@@ -37,6 +38,14 @@ def read_rules(sheet: str) -> dict[str, str]:
 def write_styles(source: str, rules: dict[str, str]) -> str:
     """`source` with a style on every tag that has a class; a class without a rule is a KeyError."""
     return CLASS.sub(lambda found: f'{found[0]} style="{rules[found[1]]}"', source)
+
+
+def mail_styles() -> list[str]:
+    """All styles that a mail of ours can carry: those of its tags, and its style block, as a browser reads them."""
+    loader, made = environment().loader, environment()
+    assert loader is not None  # noqa: S101 - it was given above
+    sheet, page = (loader.get_source(made, f"mail/layout/{name}")[0] for name in ("style.css", "page.html.j2"))
+    return [*read_rules(sheet).values(), *BLOCK.findall(page)]
 
 
 @cache

@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 
@@ -15,7 +15,10 @@ from digest.clock import parse_window
 from digest.composing.messages import Sender
 from digest.composing.signing import SigningKey, load_key
 from digest.db import Database
-from digest.embeddings.encoder import LEXICAL, Encoder, make_encoder
+from digest.embeddings.encoder import LEXICAL, Encoder, Vectors, make_encoder
+from digest.embeddings.index import load_faiss
+from digest.embeddings.memory import TextMemory
+from digest.embeddings.shelf import Shelf
 from digest.errors import ConfigurationError
 from digest.mail.delivery import Courier, make_watch
 from digest.mail.pacing import Rules
@@ -24,13 +27,18 @@ from digest.mail.transports import FolderTransport, MemoryTransport, Transport
 from digest.papers.categories import parse_category
 from digest.ranking import candidates
 from digest.ranking.candidates import Library
+from digest.ranking.libraries import RecentLibrary
+from digest.ranking.search import Desk
 from digest.settings import Settings
 from digest.sources.arxiv import ArxivSource
 from digest.sources.base import Source
 from digest.sources.http import PoliteClient
 from digest.sources.huggingface import HuggingFaceSource
 from digest.sources.sample import SampleSource
+from digest.subscribers.correspondence import Office
 from digest.tables import Background, Paper
+
+SHELF_LIFE = timedelta(minutes=1)
 
 
 def _embedded_owner() -> str:
@@ -54,6 +62,11 @@ class Workshop:
         self.encoder_name = LEXICAL if settings.encoder == "none" else settings.encoder
         self._watch = make_watch()
         self._libraries: dict[tuple[object, ...], Library | None] = {}
+        self._samples: dict[tuple[object, ...], Library | None] = {}
+        self._shelf: Shelf | None = None
+        self._shelved_at: datetime | None = None
+        self._desk_lock = threading.Lock()
+        self._recent, self._texts = RecentLibrary(self.database), TextMemory()
 
     @cached_property
     def encoder(self) -> Encoder | None:
@@ -90,6 +103,11 @@ class Workshop:
     def signing_keys(self) -> list[SigningKey]:
         domain = self.settings.dkim_domain or self.sender.address.domain
         return [load_key(text, domain) for text in self.settings.dkim_keys]
+
+    @cached_property
+    def office(self) -> Office:
+        """Who writes the letters."""
+        return Office(self.sender, self.signing_keys, papers=self.settings.papers_per_edition)
 
     @property
     def rules(self) -> Rules:
@@ -146,6 +164,10 @@ class Workshop:
             raise ConfigurationError(f"DIGEST_SOURCES names “{name}”: choose from {', '.join(sorted(makers))}.")
         return makers[name]()
 
+    def source_of_ids(self, ids: list[str]) -> Source | None:
+        """arXiv, to be asked for papers by their ids; None when it is not among the sources of this service."""
+        return ArxivSource(self.client, ids=ids) if ArxivSource.name in self.settings.sources else None
+
     def library(self, session: Session, since: datetime, now: datetime) -> Library | None:
         """The papers of the days from `since` to `now`, kept for the batches that follow."""
         start = datetime.combine(since.astimezone(UTC).date(), time(), tzinfo=UTC)
@@ -154,3 +176,42 @@ class Workshop:
         if key not in self._libraries:
             self._libraries = {key: candidates.load_library(session, self.encoder_name, start, now)}
         return self._libraries[key]
+
+    def desk(self, session: Session, now: datetime) -> Desk | None:
+        """What a search in the whole store needs; None while it holds no vectors to search among.
+
+        The shelf is refreshed when it was looked at more than a minute before `now`.
+        """
+        with self._desk_lock:
+            sample = self._sample(session, now) if self.encoder_name else None
+            if sample is None or not sample.sample_ids:
+                return None
+            if self._shelf is None or self._shelf.encoder != self.encoder_name:
+                self._shelf, self._shelved_at = Shelf(self.encoder_name), None
+            if self._shelved_at is None or abs(now - self._shelved_at) > SHELF_LIFE:
+                self._shelf.refresh(session)
+                self._shelved_at = now
+            return Desk(sample, self._shelf) if len(self._shelf) else None
+
+    def _sample(self, session: Session, now: datetime) -> Library | None:
+        """The newest papers, which relevances are calibrated on: read once for every background."""
+        newest = session.exec(select(func.max(Background.id)).where(Background.encoder == self.encoder_name)).one()
+        key = (self.encoder_name, newest)
+        if key not in self._samples:
+            self._samples = {key: candidates.load_library(session, self.encoder_name, now, now)}
+        return self._samples[key]
+
+    def recent_library(self, now: datetime) -> Library | None:
+        """The papers of about the last seven days, at once: a library that is out of date is renewed behind it."""
+        return self._recent.get(self.encoder_name, now)
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of what people typed, as the store would keep them; the last ones are remembered."""
+        return self._texts.embed(self.needed_encoder, texts)
+
+    def warm(self, now: datetime) -> None:
+        """Load at the start what the first visitor would wait for: encoder, search and the recent library."""
+        if self.encoder is not None:
+            self.embed_texts(["warm"])
+        load_faiss()
+        self.recent_library(now)

@@ -62,6 +62,7 @@ def facts(shop: Workshop) -> dict[str, Any]:
     with shop.database.session(write=False) as session:
         return {
             "subscribers": [(row.id, row.status.value) for row in session.exec(select(Subscriber).order_by("id"))],
+            "left": [row.left_at for row in session.exec(select(Subscriber).order_by("id"))],
             "messages": [
                 (row.id, row.bounced_at, row.reply) for row in session.exec(select(OutboxMessage).order_by("id"))
             ],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import factories
 import pytest
+from browsing import Browser, Clock, wind
 from real_servers import Postgres, find_postgres
 
 from digest.db import Database
@@ -107,3 +108,17 @@ def shop(settings: Settings) -> Iterator[Workshop]:
 @pytest.fixture
 def database(shop: Workshop) -> Database:
     return shop.database
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> Clock:
+    """The time of the web face, which the test moves."""
+    return wind(monkeypatch, now)
+
+
+@pytest.fixture
+def browser(shop: Workshop, clock: Clock) -> Iterator[Browser]:
+    """Somebody at our pages, without a cookie yet."""
+    made = Browser(shop, clock)
+    yield made
+    made.close()

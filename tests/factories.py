@@ -7,7 +7,17 @@ from typing import Any
 from sqlmodel import Session
 
 from digest.sources.base import PaperRecord
-from digest.tables import Edition, Paper, PaperExternalId, Profile, ProfileExample, Subscriber, SubscriberStatus
+from digest.tables import (
+    Edition,
+    OutboxMessage,
+    OutboxState,
+    Paper,
+    PaperExternalId,
+    Profile,
+    ProfileExample,
+    Subscriber,
+    SubscriberStatus,
+)
 
 _numbers = count(1)
 
@@ -98,3 +108,18 @@ def make_edition(session: Session, subscriber: Subscriber, now: datetime, **fiel
     session.add(edition)
     session.flush()
     return edition
+
+
+def make_message(subscriber: Subscriber, now: datetime, number: int, **fields: Any) -> OutboxMessage:
+    """A promised message, not stored."""
+    given = {
+        "subscriber_id": subscriber.id,
+        "envelope_from": "digest@papers.example",
+        "recipient": subscriber.email,
+        "message_id": f"<{number}@papers.example>",
+        "content": b"mail",
+        "state": OutboxState.PLANNED,
+        "next_at": now,
+        "created_at": now,
+    }
+    return OutboxMessage(**(given | fields))

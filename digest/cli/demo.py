@@ -121,5 +121,5 @@ def _say_what_is_next(shop: Workshop, sent: int) -> None:
         f'\n       {program} papers search "speculative decoding"'
         f"\n       {program} subscribers list"
         "\n       the README's sixty-second tour, for a service of your own"
-        "\nThe pages behind the links under each paper are not built yet; those to the papers work."
+        f"\nThe links in the mail lead to its pages while this runs:  {program} serve"
     )

@@ -3,7 +3,7 @@
 import click
 
 from digest import __version__
-from digest.cli import bounces, demo, doctor, outbox, papers, people, runs, services, status
+from digest.cli import bounces, demo, doctor, keys, outbox, papers, people, runs, services, status
 from digest.cli.output import Group
 
 
@@ -33,6 +33,7 @@ for command in (
     runs.ingest,
     people.subscribers,
     people.profiles,
+    keys.keys,
     papers.preview,
     papers.papers,
     outbox.outbox,
@@ -42,7 +43,7 @@ for command in (
     status.status,
     doctor.doctor,
     services.up,
-    services.web,
+    services.serve,
     services.schedule,
     services.worker,
     services.beat,

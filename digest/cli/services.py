@@ -43,8 +43,8 @@ def up() -> None:
 
 
 @click.command()
-def web() -> None:
-    """Serve the web face alone."""
+def serve() -> None:
+    """Serve the pages and the programming interface alone (`digest up` includes it)."""
     shop = open_shop()
     with _listen(shop) as listener:
         _serve(shop, listener)

@@ -19,10 +19,11 @@ from digest.composing.sheets import Sheet
 from digest.papers import sentences
 from digest.papers.latex import read_latex
 from digest.ranking import reasons
-from digest.tables import EditionItem, Paper
+from digest.tables import Edition, EditionItem, Paper
 
 EXCERPT_LENGTH = 460  # characters of an abstract in the mail
 MOST_AUTHORS = 5
+NOWHERE = "#"
 REMEMBERED = 4096  # papers whose parts are not made anew for the next reader
 SOURCES = {"arxiv": "arXiv", "huggingface": "Hugging Face", "files": "your files", "sample": "arXiv"}
 
@@ -47,6 +48,7 @@ class Excerpt:
 class Entry:
     """A paper as the template shows it."""
 
+    paper_id: int
     rank: int
     title: str
     url: str
@@ -61,10 +63,10 @@ class Entry:
     similar_url: str
 
 
-def compose(sender: Sender, sheet: Sheet, message_id: str = "") -> Message:
-    """The mail of an edition."""
+def compose(sender: Sender, sheet: Sheet, message_id: str = "", *, live: bool = True) -> Message:
+    """The mail of an edition; one that is not `live` is only looked at, and its personal links lead nowhere."""
     subscriber, edition = sheet.subscriber, sheet.edition
-    links = _Links(sender, sheet)
+    links = _Links(sender, sheet) if live else _DeadLinks(sender, sheet)
     entries = [_entry(sheet, item, links) for item in sheet.items]
     subject, text, html = render(
         "edition",
@@ -77,9 +79,9 @@ def compose(sender: Sender, sheet: Sheet, message_id: str = "") -> Message:
             "summary": summarise(sheet),
             "email": subscriber.email,
             "interests": [isolate(profile.name) for profile in sheet.profiles.values()],
-            "chosen": _say_chosen(edition.considered, len(entries)),
+            "chosen": say_chosen(edition.considered, len(entries)),
             "lexical_only": edition.encoder == "",
-            "failed_sources": [SOURCES.get(name, name) for name in edition.failed_sources],
+            "failed_sources": name_sources(edition),
             "manage_url": links.manage,
             "unsubscribe_url": links.unsubscribe,
             "browser_url": links.browser,
@@ -98,7 +100,19 @@ def compose(sender: Sender, sheet: Sheet, message_id: str = "") -> Message:
     )
 
 
-def _say_chosen(considered: int, count: int) -> str:
+def list_entries(sender: Sender, sheet: Sheet) -> list[Entry]:
+    """The papers of an edition for a page, which says of them what the mail said."""
+    links = _Links(sender, sheet)
+    return [_entry(sheet, item, links) for item in sheet.items]
+
+
+def name_sources(edition: Edition) -> list[str]:
+    """The sources that could not be read for an edition, as people know them."""
+    return [SOURCES.get(name, name) for name in edition.failed_sources]
+
+
+def say_chosen(considered: int, count: int) -> str:
+    """Of how many new papers the edition's were chosen."""
     if count:
         return f"These papers were chosen from {considered} new ones."
     return f"Of {considered} new papers none came close enough." if considered else "There were no new papers."
@@ -130,10 +144,21 @@ class _Links:
         return f"{self._sender.base_url}/{purpose}/{tokens.sign(self._sender.signing_key, purpose, payload)}"
 
 
+class _DeadLinks(_Links):
+    """Nothing is signed: what is shown to somebody who tries out interests must neither vote nor unsubscribe."""
+
+    def vote(self, paper_id: int, value: str) -> str:  # noqa: ARG002
+        return NOWHERE
+
+    def _signed(self, purpose: tokens.Purpose, payload: dict[str, object]) -> str:  # noqa: ARG002
+        return NOWHERE
+
+
 def _entry(sheet: Sheet, item: EditionItem, links: _Links) -> Entry:
     paper = sheet.papers[item.paper_id]
     trend = item.reason["trend"]
     return Entry(
+        paper_id=paper.id,
         rank=item.rank,
         title=isolate(read_title(paper.title)),
         url=paper.url,

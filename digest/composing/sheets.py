@@ -65,8 +65,8 @@ def load_sheets(
     people = {edition.subscriber_id for edition in editions}
     subscribers = {row.id: row for row in session.exec(select(Subscriber).where(col(Subscriber.id).in_(people)))}
     profiles: dict[int, dict[int, Profile]] = defaultdict(dict)
-    theirs = select(Profile).where(col(Profile.subscriber_id).in_(people)).order_by(col(Profile.id))
-    for profile in session.exec(theirs):
+    theirs = select(Profile).where(col(Profile.subscriber_id).in_(people), col(Profile.removed_at).is_(None))
+    for profile in session.exec(theirs.order_by(col(Profile.id))):
         profiles[profile.subscriber_id][profile.id] = profile
     updates = _take_updates(session, editions) if tell_updates else {}
     for row, edition in found:

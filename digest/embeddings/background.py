@@ -6,6 +6,7 @@ What is usual for everybody says nothing about one reader; scoring subtracts it.
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ FRESH = timedelta(hours=20)
 GROWTH = 1.1  # a store that has grown by a tenth is another store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Crowd:
     """`mean` (d,), `covariance` (d, d), `counts`: papers per hashed term, of `size` papers."""
 
@@ -33,6 +34,16 @@ class Crowd:
     mean: Vectors
     covariance: Vectors
     counts: NDArray[np.uint32]
+
+    @cached_property
+    def rarity(self) -> NDArray[np.float32]:
+        """The inverse document frequency of each term."""
+        return lexical.rarity(self.counts, self.size)
+
+    @cached_property
+    def mean_length(self) -> float:
+        """How many different terms a paper has."""
+        return float(self.counts.sum() / max(self.size, 1))
 
 
 def plan(session: Session, encoder: str, now: datetime) -> list[int]:

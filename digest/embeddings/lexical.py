@@ -17,6 +17,7 @@ REMEMBERED = 8_192  # texts and terms that an edition names again and again
 K1, B = 1.2, 0.75  # BM25's usual constants
 _BRITISH = re.compile(r"(?<=[a-z]{4})is(ation|ing|ed|er|e)$")
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+_JOINT = re.compile(r"[-'’]")
 
 Matrix: TypeAlias = Any  # a scipy.sparse.csr_matrix; scipy carries no types
 STOP_WORDS = frozenset(map(str, ENGLISH_STOP_WORDS))
@@ -25,8 +26,15 @@ STOP_WORDS = frozenset(map(str, ENGLISH_STOP_WORDS))
 @lru_cache(maxsize=REMEMBERED)
 def surface(text: str) -> tuple[str, ...]:
     """The words of `text` in order, folded to lower case without accents."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return tuple(word for piece in _WORD.findall(plain.casefold()) for word in re.split(r"[-'’]", piece))
+    found = _WORD.findall(_plain(text).casefold())
+    return tuple(word for piece in found for word in ([piece] if piece.isalnum() else _JOINT.split(piece)))
+
+
+def _plain(text: str) -> str:
+    """`text` without accents."""
+    if text.isascii():  # as most abstracts are
+        return text
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 def words(text: str) -> list[str]:
@@ -34,6 +42,7 @@ def words(text: str) -> list[str]:
     return [stem(word) for word in surface(text)]
 
 
+@lru_cache(maxsize=REMEMBERED * 8)
 def stem(word: str) -> str:
     """`word` without its plural, and in one spelling of -ise and -ize; anything cleverer merges words that differ."""
     return _BRITISH.sub(r"iz\1", _singular(word))

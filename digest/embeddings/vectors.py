@@ -26,6 +26,11 @@ def profile_text(profile: Profile) -> str:
     return ". ".join(part for part in (profile.text.strip(), ", ".join(profile.keywords)) if part)
 
 
+def against_text(profile: Profile) -> str:
+    """What the encoder reads of what a profile is against; empty when it says nothing."""
+    return profile.against.strip()
+
+
 def to_bytes(rows: Vectors) -> bytes:
     return rows.astype(np.float16).tobytes()
 
@@ -108,20 +113,31 @@ def plan_profiles(session: Session, encoder: str) -> list[int]:
 
 
 def embed_profiles(database: Database, encoder: Encoder, ids: Sequence[int]) -> int:
-    """Embed the profiles that say something in words; the others are marked as seen."""
+    """Embed the profiles that say something in words, for or against; the others are marked as seen."""
     with database.session(write=False) as session:
         listed = session.exec(select(Profile).where(col(Profile.id).in_(ids)).order_by(col(Profile.id)))
-        profiles = [profile for profile in listed if profile_text(profile)]
-    vectors = encoder.encode([profile_text(profile) for profile in profiles])
+        profiles = [profile for profile in listed if profile_text(profile) or against_text(profile)]
+    texts = [text for profile in profiles for text in (profile_text(profile), against_text(profile))]
+    vectors = embed_texts(encoder, texts)
     with database.session() as session:
-        for profile, vector in zip(profiles, vectors, strict=True):
+        for position, profile in enumerate(profiles):
+            wanted, against = vectors[2 * position], vectors[2 * position + 1]
             session.merge(
                 ProfileVector(
                     profile_id=profile.id,
                     encoder=encoder.name,
                     dimension=encoder.dimension,
-                    vector=to_bytes(vector),
+                    vector=to_bytes(wanted),
+                    against=to_bytes(against) if against_text(profile) else None,
                 )
             )
         _mark(session, Profile, ids, encoder)
     return len(profiles)
+
+
+def embed_texts(encoder: Encoder, texts: Sequence[str]) -> Vectors:
+    """A row per text; of an empty one noughts, which are like nothing."""
+    rows = np.zeros((len(texts), encoder.dimension), np.float32)
+    spoken = [row for row, text in enumerate(texts) if text]
+    rows[spoken] = encoder.encode([texts[row] for row in spoken])
+    return rows

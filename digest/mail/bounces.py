@@ -41,7 +41,7 @@ def apply(session: Session, report: Report, now: datetime, secret: str) -> Outco
         return "ignored"
     if report.kind == "unsubscribe":
         subscriber = _find_leaver(session, report, secret)
-        outcome = _unsubscribe(subscriber) if subscriber else "ignored"
+        outcome = _unsubscribe(subscriber, now) if subscriber else "ignored"
         _log(outcome, subscriber=subscriber.id if subscriber else None)
         return outcome
     message = _find_message(session, report, secret)
@@ -100,14 +100,14 @@ def _complain(session: Session, message: OutboxMessage, now: datetime) -> Outcom
     if left and suppression.suppressed(session, [message.recipient]):
         return "repeated"
     suppression.suppress(session, message.recipient, f"{suppression.COMPLAINT}: marked as spam", now)
-    subscriber.status = SubscriberStatus.UNSUBSCRIBED
+    suppression.leave(subscriber, now)
     return "complaint"
 
 
-def _unsubscribe(subscriber: Subscriber) -> Outcome:
+def _unsubscribe(subscriber: Subscriber, now: datetime) -> Outcome:
     if subscriber.status is SubscriberStatus.UNSUBSCRIBED:
         return "repeated"
-    subscriber.status = SubscriberStatus.UNSUBSCRIBED
+    suppression.leave(subscriber, now)
     return "unsubscribed"
 
 

@@ -30,6 +30,7 @@ LEASE = timedelta(minutes=12)  # longer than the wait for a server's answer to o
 DEADLINE = timedelta(hours=20)  # after that the next edition is due, and its papers go there
 WAITING = (OutboxState.PLANNED, OutboxState.DEFERRED)
 
+IS_LETTER = col(OutboxMessage.kind) != MailKind.EDITION
 State, Content = col(OutboxMessage.state), col(OutboxMessage.content)
 
 
@@ -102,17 +103,28 @@ def plan(session: Session, now: datetime, rules: Rules = NO_RULES, only: int | N
     Letters come first: somebody waits for them. None while mail is paused; editions only inside the window, and no
     more than the day of warming up allows.
     """
-    pace = pacing.closed(session, utc_now())
-    if pace is not None and pace.name == pacing.EVERYTHING:
+    if _is_paused(session):
         return []
-    is_letter = col(OutboxMessage.kind) != MailKind.EDITION
-    query = select(OutboxMessage.id).where(_claimable(now)).order_by(col(OutboxMessage.id))
-    query = query if only is None else query.where(OutboxMessage.subscriber_id == only)
-    letters = list(session.exec(query.where(is_letter)))
+    query = _waiting(now) if only is None else _waiting(now).where(OutboxMessage.subscriber_id == only)
+    letters = list(session.exec(query.where(IS_LETTER)))
     if not rules.window.holds(now):
         return letters
     room = _room(session, rules, now)
-    return letters + list(session.exec(query.where(~is_letter).limit(room)))
+    return letters + list(session.exec(query.where(~IS_LETTER).limit(room)))
+
+
+def plan_letters(session: Session, now: datetime) -> list[int]:
+    """Of the messages that may go now, those that somebody waits for at a page."""
+    return [] if _is_paused(session) else list(session.exec(_waiting(now).where(IS_LETTER)))
+
+
+def _is_paused(session: Session) -> bool:
+    pace = pacing.closed(session, utc_now())
+    return pace is not None and pace.name == pacing.EVERYTHING
+
+
+def _waiting(now: datetime) -> Any:
+    return select(OutboxMessage.id).where(_claimable(now)).order_by(col(OutboxMessage.id))
 
 
 def _room(session: Session, rules: Rules, now: datetime) -> int | None:

@@ -67,7 +67,7 @@ def _suppress_batch(session: Session, entries: list[tuple[str, str]], now: datet
         session.add(Suppression(address_digest=digest, reason=_without_addresses(wanted[digest]), created_at=now))
     by_email = {address.strip().lower(): reason for address, reason in reversed(entries)}
     for subscriber in session.exec(select(Subscriber).where(col(Subscriber.email).in_(by_email))):
-        _stop(subscriber, by_email[subscriber.email])
+        _stop(subscriber, by_email[subscriber.email], now)
     session.flush()
     return len(new)
 
@@ -77,11 +77,17 @@ def _without_addresses(reason: str) -> str:
     return HIDDEN.sub("…", reason)[:LONGEST_REASON]
 
 
-def _stop(subscriber: Subscriber, reason: str) -> None:
+def _stop(subscriber: Subscriber, reason: str, now: datetime) -> None:
     if reason.startswith(COMPLAINT):
-        subscriber.status = SubscriberStatus.UNSUBSCRIBED
+        leave(subscriber, now)
     elif subscriber.status in LISTENING:
         subscriber.status = SubscriberStatus.SUPPRESSED
+
+
+def leave(subscriber: Subscriber, now: datetime) -> None:
+    """Note that a person does not want our mail any more, whatever they wanted before; the first time counts."""
+    if subscriber.status is not SubscriberStatus.UNSUBSCRIBED:
+        subscriber.status, subscriber.left_at, subscriber.paused_until = SubscriberStatus.UNSUBSCRIBED, now, None
 
 
 def suppressed(session: Session, addresses: Iterable[str]) -> set[str]:
@@ -124,11 +130,13 @@ def remove(session: Session, address: str) -> None:
     email = address.strip().lower()
     for subscriber in session.exec(select(Subscriber).where(Subscriber.email == email)):
         if subscriber.status is SubscriberStatus.SUPPRESSED:
-            subscriber.status = SubscriberStatus.ACTIVE if _was_confirmed(subscriber) else SubscriberStatus.PENDING
+            subscriber.status = SubscriberStatus.ACTIVE if was_confirmed(subscriber) else SubscriberStatus.PENDING
 
 
-def _was_confirmed(subscriber: Subscriber) -> bool:
-    return subscriber.next_edition_at is not None or subscriber.last_edition_at is not None
+def was_confirmed(subscriber: Subscriber) -> bool:
+    """Whether the person has ever asked for editions; before that was written down, being due meant it."""
+    moments = (subscriber.confirmed_at, subscriber.next_edition_at, subscriber.last_edition_at)
+    return any(moment is not None for moment in moments)
 
 
 def read_list(text: str) -> Wanted:

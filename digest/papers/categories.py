@@ -4,7 +4,7 @@ from difflib import get_close_matches
 
 from digest.errors import InvalidRequest
 
-_ARCHIVES = {
+ARCHIVES = {
     "astro-ph": "CO EP GA HE IM SR",
     "cond-mat": "dis-nn mes-hall mtrl-sci other quant-gas soft stat-mech str-el supr-con",
     "cs": "AI AR CC CE CG CL CR CV CY DB DC DL DM DS ET FL GL GR GT HC IR IT LG LO MA MM MS NA NE NI OH OS PF PL RO"
@@ -28,8 +28,8 @@ _ARCHIVES = {
     "quant-ph": "",
     "stat": "AP CO ME ML OT TH",
 }
-CATEGORIES = frozenset(_ARCHIVES) | {
-    f"{archive}.{name}" for archive, names in _ARCHIVES.items() for name in names.split()
+CATEGORIES = frozenset(ARCHIVES) | {
+    f"{archive}.{name}" for archive, names in ARCHIVES.items() for name in names.split()
 }
 _BY_FOLDED = {category.casefold(): category for category in CATEGORIES}
 

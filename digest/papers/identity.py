@@ -20,8 +20,13 @@ def identifiers(record: PaperRecord) -> list[Identifier]:
 
 def title_key(title: str, authors: tuple[str, ...]) -> str:
     """A hash of the title and the first author's family name that spelling, case and LaTeX do not change."""
-    folded = f"{_fold(read_latex(title))}|{_family_name(authors[0]) if authors else ''}"
+    folded = f"{normalise_title(title)}|{_family_name(authors[0]) if authors else ''}"
     return hashlib.blake2b(folded.encode(), digest_size=16).hexdigest()
+
+
+def normalise_title(title: str) -> str:
+    """The words of a title without case, accents, punctuation and LaTeX."""
+    return _fold(read_latex(title))
 
 
 def _family_name(author: str) -> str:

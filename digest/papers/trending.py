@@ -83,7 +83,7 @@ def work(session: Session, now: datetime, ids: Sequence[int]) -> int:
     """Work out the trend of papers from the latest counts at or before `now`; returns how many."""
     mean_votes = _usual_votes_of_store(session, now)
     papers = {paper.id: paper for paper in session.exec(select(Paper).where(col(Paper.id).in_(ids)))}
-    for paper_id, kinds in _latest(session, now, ids).items():
+    for paper_id, kinds in latest_counts(session, ids, now).items():
         paper, (votes, counted_at) = papers[paper_id], max(kinds["votes"])
         hours = _hours_listed(paper.announced_at, counted_at)
         times = float(times_usual(votes, hours, mean_votes))
@@ -99,22 +99,22 @@ def _hours_listed(announced_at: datetime, counted_at: datetime) -> float:
     return max(0.0, (counted_at - midnight).total_seconds() / 3600)
 
 
-def _latest(session: Session, now: datetime, ids: Sequence[int]) -> dict[int, dict[str, list[Count]]]:
-    """Per paper and kind the latest count of each source."""
-    latest: dict[int, dict[str, list[Count]]] = {}
+def latest_counts(
+    session: Session, ids: Sequence[int], until: datetime | None = None
+) -> dict[int, dict[str, list[Count]]]:
+    """Per paper and kind the latest count of each source, of those made at `until` or before."""
+    counts: dict[int, dict[str, list[Count]]] = {}
     for some in batches(ids, CHUNK):
         names = (col(Signal.paper_id), col(Signal.source), col(Signal.kind))
-        newest = (
-            select(*names, func.max(col(Signal.observed_at)).label("moment"))
-            .where(col(Signal.paper_id).in_(some), Signal.observed_at <= now)
-            .group_by(*names)
-            .subquery()
-        )
+        observed = select(*names, func.max(col(Signal.observed_at)).label("moment")).where(names[0].in_(some))
+        if until is not None:
+            observed = observed.where(Signal.observed_at <= until)
+        newest = observed.group_by(*names).subquery()
         same = [newest.c[name] == column for name, column in zip(("paper_id", "source", "kind"), names, strict=True)]
         query = select(Signal).join(newest, and_(*same, newest.c.moment == Signal.observed_at))
         for row in session.exec(query.order_by(col(Signal.id))):
-            latest.setdefault(row.paper_id, {}).setdefault(row.kind, []).append((row.value, row.observed_at))
-    return latest
+            counts.setdefault(row.paper_id, {}).setdefault(row.kind, []).append((row.value, row.observed_at))
+    return counts
 
 
 def _usual_votes_of_store(session: Session, now: datetime) -> float:
@@ -122,7 +122,7 @@ def _usual_votes_of_store(session: Session, now: datetime) -> float:
     voted = select(Signal.id).where(Signal.paper_id == Paper.id, Signal.kind == "votes").exists()
     query = select(Paper.id, Paper.announced_at).where(Paper.announced_at > now - MEMORY, Paper.announced_at <= now)
     announced = dict(session.exec(query.where(voted)).all())
-    latest = _latest(session, now, list(announced))
+    latest = latest_counts(session, list(announced), now)
     counts = {paper_id: max(kinds["votes"]) for paper_id, kinds in latest.items() if "votes" in kinds}
     hours = [_hours_listed(announced[paper_id], moment) for paper_id, (_, moment) in counts.items()]
     return usual_votes([votes for votes, _ in counts.values()], hours)

@@ -1,8 +1,10 @@
 """Candidate generation: the papers that editions may hold, in both views, and one search for all profiles at once."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,9 @@ from digest.tables import Paper, PaperVector
 CROWD_SAMPLE = 1_000  # newest papers that relevances are calibrated on
 OVER_FETCH = 200  # candidates per profile in the first search
 CHUNK = 1_000
+PHRASES = 2_048  # of which a library remembers in what papers they are
 
+T = TypeVar("T")
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
@@ -43,22 +47,82 @@ class Library:
         return {paper.id: row for row, paper in enumerate(self.papers)}
 
     @cached_property
+    def precision(self) -> Vectors:
+        """The inverse of the crowd's shrunk covariance."""
+        return scoring.precision(self.crowd.covariance, self.crowd.size)
+
+    @cached_property
     def trend(self) -> Vectors:
         """The trend of each paper, NaN where it is not known."""
         return np.array([np.nan if paper.trend is None else paper.trend for paper in self.papers], np.float32)
+
+    @cached_property
+    def ids(self) -> Ints:
+        """The id of each paper."""
+        return np.array([paper.id for paper in self.papers], np.int64)
 
     @cached_property
     def stems(self) -> list[str]:
         """Each paper's stems between blanks, for finding phrases."""
         return [f" {' '.join(lexical.words(paper_text(paper)))} " for paper in self.papers]
 
-    def mentions(self, phrase: str) -> NDArray[np.bool_]:
-        """Which papers have `phrase` as whole words, in any number and case."""
-        wanted = f" {' '.join(lexical.words(phrase))} "
-        return np.array([wanted in stems for stems in self.stems], dtype=bool)
+    @cached_property
+    def rows_by_stem(self) -> dict[str, list[int]]:
+        """The rows of the papers that have a stem, so that a phrase is looked for in few of them."""
+        return _listed_by(((stem, row) for row, stems in enumerate(self.stems) for stem in set(stems.split())))
 
-    def announced_after(self, moment: datetime) -> NDArray[np.bool_]:
-        return np.array([paper.announced_at > moment for paper in self.papers], dtype=bool)
+    @cached_property
+    def rows_by_author(self) -> dict[tuple[str, ...], list[int]]:
+        """The rows of the papers of an author, by the words of the name."""
+        named = ((lexical.surface(name), row) for row, paper in enumerate(self.papers) for name in paper.authors)
+        return _listed_by(named)
+
+    def mentions(self, phrase: str) -> Mask:
+        """Which papers have `phrase` as whole words, in any number and case."""
+        return self._mask(self._rows_with(phrase))
+
+    def mention_any(self, phrases: Iterable[str]) -> Mask:
+        """Which papers have one of `phrases` or more."""
+        return self._mask([row for phrase in phrases for row in self._rows_with(phrase)])
+
+    def written_by(self, authors: Iterable[str]) -> Mask:
+        """Which papers have one of `authors`, whatever the case, the accents and the dots."""
+        return self._mask([row for name in authors for row in self.rows_by_author.get(lexical.surface(name), ())])
+
+    def announced_after(self, moment: datetime) -> Mask:
+        return np.asarray(self._announced > moment.timestamp(), dtype=bool)
+
+    @cached_property
+    def _announced(self) -> NDArray[np.float64]:
+        return np.array([paper.announced_at.timestamp() for paper in self.papers], np.float64)
+
+    @cached_property
+    def _rows_with(self) -> Callable[[str], list[int]]:
+        """Finds the rows with a phrase, and remembers them: what is muted for one edition is muted for the next."""
+        return lru_cache(maxsize=PHRASES)(self._find_rows)
+
+    def _find_rows(self, phrase: str) -> list[int]:
+        stems = lexical.words(phrase)
+        rarest = min((self.rows_by_stem.get(stem, []) for stem in stems), key=len, default=[])
+        wanted = f" {' '.join(stems)} "
+        return rarest if len(stems) == 1 else [row for row in rarest if wanted in self.stems[row]]
+
+    def _mask(self, rows: list[int]) -> Mask:
+        mask = np.zeros(len(self.papers), dtype=bool)
+        mask[rows] = True
+        return mask
+
+    def unfold(self) -> None:
+        """Make now what is otherwise made at its first use."""
+        for made in (self.rows, self.trend, self.ids, self._announced, self.rows_by_stem, self.rows_by_author):
+            len(made)
+
+
+def _listed_by(pairs: Iterable[tuple[T, int]]) -> dict[T, list[int]]:
+    listed: dict[T, list[int]] = {}
+    for name, row in pairs:
+        listed.setdefault(name, []).append(row)
+    return listed
 
 
 def load_library(session: Session, encoder: str, since: datetime, now: datetime) -> Library | None:
@@ -94,11 +158,10 @@ def make_view(session: Session, encoder: str, crowd: Crowd, papers: list[Paper])
     dimension = len(crowd.mean)
     vectors, sentences = _stored_vectors(session, encoder, dimension, [paper.id for paper in papers])
     counts = lexical.count_terms([paper_text(paper) for paper in papers])
-    mean_length = crowd.counts.sum() / max(crowd.size, 1)
     view = View(
         vectors=vectors,
-        saturated=lexical.saturate(counts, mean_length),
-        tfidf=lexical.tfidf(counts, lexical.rarity(crowd.counts, crowd.size)),
+        saturated=lexical.saturate(counts, crowd.mean_length),
+        tfidf=lexical.tfidf(counts, crowd.rarity),
     )
     return view, sentences
 

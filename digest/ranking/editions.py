@@ -33,7 +33,8 @@ def plan(session: Session, now: datetime, only: int | None = None) -> list[int]:
 
 
 def _has_profile() -> ColumnElement[bool]:
-    return select(Profile.id).where(Profile.subscriber_id == Subscriber.id, col(Profile.active)).exists()
+    theirs = select(Profile.id).where(Profile.subscriber_id == Subscriber.id, col(Profile.active))
+    return theirs.where(col(Profile.removed_at).is_(None)).exists()
 
 
 def store(session: Session, made: dict[int, Draft], now: datetime, encoder: str) -> Counter[str]:
@@ -49,7 +50,7 @@ def store(session: Session, made: dict[int, Draft], now: datetime, encoder: str)
     common = _common(now, encoder, failed)
     rows = [
         {**common, "subscriber_id": who, "edition_date": days[who], "considered": made[who].considered}
-        | {"skip_reason": _skip_reason(made[who], failed)}
+        | {"skip_reason": _skip_reason(made[who], failed), "hidden": name_hidden(made[who])}
         for who in days
         if who not in settled
     ]
@@ -106,6 +107,11 @@ def transient(subscriber: Subscriber, made: Draft, now: datetime, encoder: str) 
     return Edition(
         id=0, subscriber_id=subscriber.id, edition_date=day, considered=made.considered, **_common(now, encoder, [])
     )
+
+
+def name_hidden(made: Draft) -> list[dict[str, Any]]:
+    """What muted words kept out, as an edition keeps it."""
+    return [{"paper": hidden.paper.id, "profile": hidden.profile_id, "phrase": hidden.phrase} for hidden in made.hidden]
 
 
 def _last_day(session: Session, subscriber: Subscriber) -> date:

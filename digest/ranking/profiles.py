@@ -1,21 +1,20 @@
 """What a profile says, as arrays: its words and its example papers in both views."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
-from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from digest.db import batches
 from digest.embeddings import lexical
 from digest.embeddings.encoder import Vectors
-from digest.embeddings.vectors import from_bytes, profile_text, rankable
+from digest.embeddings.vectors import against_text, profile_text, rankable
+from digest.ranking.briefs import Brief, Signs
 from digest.ranking.candidates import Library, make_view
-from digest.ranking.scoring import Evidence, Floats, Matrix, View
-from digest.tables import Paper, Profile, ProfileExample, ProfileVector
+from digest.ranking.scoring import Evidence, Matrix, View
+from digest.tables import Paper
 
 CHUNK = 1_000
 
@@ -42,22 +41,15 @@ class _Piece:
     tfidf: Matrix
 
 
-def load_examples(session: Session, library: Library, profiles: Sequence[Profile]) -> Examples:
-    """The examples of `profiles` that this encoder has a vector of; duplicates found later count as what they are."""
-    signs: dict[tuple[int, int], int] = {}  # by profile and work; what was said last counts
-    for some in batches([profile.id for profile in profiles], CHUNK):
-        paper_id = func.coalesce(Paper.merged_into, Paper.id)
-        query = select(ProfileExample.profile_id, paper_id, ProfileExample.sign)
-        query = query.join(Paper, col(Paper.id) == col(ProfileExample.paper_id))
-        rows = session.exec(query.where(col(ProfileExample.profile_id).in_(some)).order_by(col(ProfileExample.id)))
-        signs |= {(profile_id, work): sign for profile_id, work, sign in rows}
-    papers = _papers_by_id(session, library.encoder, sorted({work for _, work in signs}))
+def load_examples(session: Session, library: Library, signs: Signs) -> Examples:
+    """The examples that this encoder has a vector of."""
+    papers = _papers_by_id(session, library.encoder, sorted({paper_id for _, paper_id in signs}))
     view, _ = make_view(session, library.encoder, library.crowd, papers)
     examples = Examples(papers, view)
     places = {paper.id: row for row, paper in enumerate(papers)}
-    for (profile_id, work), sign in signs.items():
-        if work in places:
-            (examples.liked if sign > 0 else examples.disliked)[profile_id].append(places[work])
+    for (profile_id, paper_id), sign in signs.items():
+        if paper_id in places:
+            (examples.liked if sign > 0 else examples.disliked)[profile_id].append(places[paper_id])
     return examples
 
 
@@ -66,24 +58,27 @@ def _papers_by_id(session: Session, encoder: str, ids: list[int]) -> list[Paper]
     return [paper for some in batches(ids, CHUNK) for paper in session.exec(found.where(col(Paper.id).in_(some)))]
 
 
-def gather(session: Session, library: Library, profiles: Sequence[Profile], examples: Examples) -> Evidence:
-    """The evidence of `profiles`, in their order."""
-    texts = _text_vectors(session, library, [profile.id for profile in profiles])
+def gather(library: Library, brief: Brief, examples: Examples) -> Evidence:
+    """The evidence of a brief's profiles, in their order."""
     pieces: list[_Piece] = []
-    for owner, profile in enumerate(profiles):
-        if profile_text(profile) and (not library.encoder or profile.id in texts):
-            pieces.append(_words(library, owner, profile, texts))
+    for owner, profile in enumerate(brief.profiles):
+        pieces += _words(library, (owner, 1), profile_text(profile), brief.texts.get(profile.id))
         for sign, rows in ((1, examples.liked[profile.id]), (-1, examples.disliked[profile.id])):
             if rows:
                 pieces.append(_papers(owner, sign, rows, examples))
+        pieces += _words(library, (owner, -1), against_text(profile), brief.against.get(profile.id))
     return _stack(pieces, library)
 
 
-def _words(library: Library, owner: int, profile: Profile, texts: dict[int, Vectors]) -> _Piece:
-    counts = lexical.count_terms([profile_text(profile)], lexical.content_terms)
+def _words(library: Library, whose: tuple[int, int], text: str, vector: Vectors | None) -> list[_Piece]:
+    """What `whose` (owner and sign) words are worth: nothing without a text, or before the encoder has read it."""
+    if not text or (library.encoder and vector is None):
+        return []
+    owner, sign = whose
+    counts = lexical.count_terms([text], lexical.content_terms)
     idf = lexical.rarity(library.crowd.counts, library.crowd.size)
-    nothing = np.empty(library.view.vectors.shape[1], np.float32)
-    return _Piece(owner, 0, 1, texts.get(profile.id, nothing), lexical.presence(counts), lexical.tfidf(counts, idf))
+    dense = np.empty(0, np.float32) if vector is None else vector
+    return [_Piece(owner, 0, sign, dense, lexical.presence(counts), lexical.tfidf(counts, idf))]
 
 
 def _papers(owner: int, sign: int, rows: list[int], examples: Examples) -> _Piece:
@@ -105,13 +100,3 @@ def _stack(pieces: list[_Piece], library: Library) -> Evidence:
         likes=np.array([piece.likes for piece in pieces], np.int64),
         sign=np.array([piece.sign for piece in pieces], np.int64),
     )
-
-
-def _text_vectors(session: Session, library: Library, ids: list[int]) -> dict[int, Floats]:
-    vectors: dict[int, Floats] = {}
-    for some in batches(ids, CHUNK):
-        query = select(ProfileVector).where(
-            col(ProfileVector.profile_id).in_(some), ProfileVector.encoder == library.encoder
-        )
-        vectors |= {row.profile_id: from_bytes(row.vector, row.dimension)[0] for row in session.exec(query)}
-    return vectors

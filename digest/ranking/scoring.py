@@ -1,7 +1,7 @@
 """Scores: four signals in closed form, calibrated against a crowd of papers and added. Pure arithmetic on arrays.
 
-A profile's *evidence* is up to three things: its words, the papers it likes, the papers it dislikes. Each is looked at
-through two views (unit vectors, hashed terms), which give four signals for a paper x:
+A profile's *evidence* is up to four things: its words, the papers it likes, the papers it dislikes, what it is against
+in words. Each is looked at through two views (unit vectors, hashed terms), which give four signals for a paper x:
 
     closeness   x · m / |m|                  m: mean vector of the evidence
     contrast    x · S⁻¹ (m - c)              c, S: mean and shrunk covariance of the papers in store
@@ -53,6 +53,10 @@ class View:
     def rows(self, chosen: NDArray[np.int64]) -> "View":
         return View(self.vectors[chosen], self.saturated[chosen], self.tfidf[chosen])
 
+    def columns(self, chosen: NDArray[np.int64]) -> "View":
+        """Of all terms only some, for who asks for no others: a product over a million columns costs by the column."""
+        return View(self.vectors, self.saturated[:, chosen], self.tfidf[:, chosen])
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -75,6 +79,9 @@ class Queries:
     overlap: Matrix
     offset: Floats
 
+    def rows(self, chosen: list[int]) -> "Queries":
+        return Queries(self.direction[chosen], self.lift[chosen], self.overlap[chosen], self.offset[chosen])
+
     def relevance(self, papers: View) -> Floats:
         """z-scores of shape (profiles, papers)."""
         lexical = self.lift @ papers.saturated.T + self.overlap @ papers.tfidf.T
@@ -85,11 +92,27 @@ def contrast_direction(means: Floats, crowd_mean: Floats, covariance: Floats, pa
     """S⁻¹ (m - c) per row, of unit length; with too few papers to know a covariance, m - c."""
     centred = means - crowd_mean
     if centred.size and paper_count >= SMALLEST_STORE:
-        ridge = RIDGE if paper_count >= SMALL_STORE else SMALL_STORE_RIDGE
-        level = ridge * np.trace(covariance) / len(covariance)
-        shrunk = covariance + level * np.eye(len(covariance), dtype=np.float32)
-        centred = np.linalg.solve(shrunk, centred.T).T
+        centred = np.linalg.solve(shrink(covariance, paper_count), centred.T).T
     return _unit(centred)
+
+
+def shrink(covariance: Floats, paper_count: int) -> Floats:
+    """S: the covariance drawn towards a ball, the more the fewer papers it is of."""
+    ridge = RIDGE if paper_count >= SMALL_STORE else SMALL_STORE_RIDGE
+    level = ridge * np.trace(covariance) / len(covariance)
+    return np.asarray(covariance + level * np.eye(len(covariance), dtype=np.float32), np.float32)
+
+
+def precision(covariance: Floats, paper_count: int) -> Floats:
+    """S⁻¹, for who asks again and again; with too few papers to know it, the identity."""
+    if not len(covariance) or paper_count < SMALLEST_STORE:
+        return np.eye(len(covariance), dtype=np.float32)
+    return np.asarray(np.linalg.inv(shrink(covariance, paper_count)), np.float32)
+
+
+def contrast_by(inverse: Floats, means: Floats, crowd_mean: Floats) -> Floats:
+    """`contrast_direction` with S⁻¹ at hand."""
+    return _unit(np.asarray((means - crowd_mean) @ inverse, np.float32))
 
 
 def fold(evidence: Evidence, contrast: Floats, crowd: View, own: Mask) -> tuple[Queries, Floats]:
@@ -118,7 +141,8 @@ def fold(evidence: Evidence, contrast: Floats, crowd: View, own: Mask) -> tuple[
         overlap=sparse.csr_matrix(mix @ sparse.diags(weights[:, 3]) @ evidence.tfidf),
         offset=np.asarray(mix @ (weights * means).sum(axis=1), np.float32),
     )
-    return _standardise(raw, crowd, strangers)
+    positive = np.bincount(evidence.owner[evidence.sign > 0], minlength=profiles) > 0
+    return _standardise(raw, crowd, strangers, positive)
 
 
 def _weigh(likes: NDArray[np.int64], signals: Floats, strangers: Mask) -> tuple[Floats, Floats]:
@@ -140,19 +164,23 @@ def _weigh(likes: NDArray[np.int64], signals: Floats, strangers: Mask) -> tuple[
 
 def _shares(evidence: Evidence, profiles: int) -> Matrix:
     """How much each piece of evidence counts in its profile: (profiles, evidence). Likes outgrow words."""
-    worth = np.where(evidence.likes == 0, WORDS_WORTH, evidence.likes) * (evidence.sign > 0)
-    totals = np.bincount(evidence.owner, weights=worth, minlength=profiles)
-    share = np.where(evidence.sign > 0, worth / np.maximum(totals, 1e-6)[evidence.owner], -DISLIKE)
+    worth = np.where(evidence.likes == 0, WORDS_WORTH, evidence.likes)
+    side = 2 * evidence.owner + (evidence.sign > 0)  # what is for and what is against are shared out apart
+    totals = np.bincount(side, weights=worth, minlength=2 * profiles)
+    share = worth / totals[side] * np.where(evidence.sign > 0, 1, -DISLIKE)
     rows = (share.astype(np.float32), (evidence.owner, np.arange(len(share))))
     return sparse.csr_matrix(rows, shape=(profiles, len(share)))
 
 
-def _standardise(raw: Queries, crowd: View, strangers: Mask) -> tuple[Queries, Floats]:
-    """Bring every profile's relevance to mean 0 and deviation 1 over the crowd, the less the smaller the crowd is."""
+def _standardise(raw: Queries, crowd: View, strangers: Mask, positive: Mask) -> tuple[Queries, Floats]:
+    """Bring every profile's relevance to mean 0 and deviation 1 over the crowd, the less the smaller the crowd is.
+
+    A profile that only says what it is against keeps its small deviation: to be far from that is no match.
+    """
     scores = raw.relevance(crowd)
     share = _trust(strangers)
     mean, variance = _moments(scores[:, :, None], strangers[:, :, None])
-    scale = np.sqrt(share * variance + (1 - share))
+    scale = np.where(positive[:, None], np.sqrt(share * variance + (1 - share)), 1)
     queries = Queries(
         direction=np.asarray(raw.direction / scale, np.float32),
         lift=sparse.csr_matrix(sparse.diags(1 / scale[:, 0]) @ raw.lift),

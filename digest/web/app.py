@@ -1,114 +1,108 @@
-"""The web face: for now a bare page that says whether today is all right, and what machines ask."""
+"""The web face: the pages, what machines ask, and the order in which a request passes through."""
 
-import threading
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
-from digest import broker
-from digest.advice import advise, verdict
-from digest.clock import utc_now
-from digest.errors import DigestError
-from digest.health import Health, measure
-from digest.log import get_logger
-from digest.templating import render
-from digest.web import hooks
-from digest.web.metrics import render_metrics
+from digest.web import (
+    account,
+    delivery,
+    editions,
+    entrance,
+    errors,
+    feedlist,
+    feeds,
+    home,
+    hooks,
+    interests,
+    joining,
+    leaving,
+    papers,
+    plain,
+    preferences,
+    previews,
+    probes,
+    search,
+    submitting,
+    trending,
+    voting,
+    welcome,
+)
+from digest.web.api.app import make_api
+from digest.web.security import SafetyMiddleware
+from digest.web.site import Site
 from digest.workshop import Workshop
 
-FRESH = 2  # seconds for which an answer holds: a stranger who asks a thousand times costs one look at the database
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+PAGES = (  # modules of pages, the first match wins
+    home,
+    joining,
+    entrance,
+    welcome,
+    leaving,
+    voting,
+    preferences,
+    interests,
+    previews,
+    delivery,
+    account,
+    feedlist,
+    editions,
+    feeds,
+    trending,
+    search,
+    papers,
+    submitting,
+    plain,
+)
+LARGEST_BODY = 1024 * 1024  # bytes; a pasted library of examples fits, and the webhooks' reports do
+SMALLEST_GZIP = 1000  # bytes
+THIRTY_DAYS = 30 * 24 * 3600  # seconds
 
 
-def make_app(shop: Workshop) -> Starlette:
-    """The web face of a workshop. Its endpoints are plain functions, which Starlette runs in threads."""
-    pages = _Pages(shop)
-    routes = [
-        Route("/", pages.home, methods=["GET"]),
-        Route("/healthz", pages.healthz, methods=["GET"]),
-        Route("/readyz", pages.readyz, methods=["GET"]),
-        Route("/metrics", pages.metrics, methods=["GET"]),
-        *hooks.routes(shop),
-    ]
-    return Starlette(routes=routes, middleware=[Middleware(BaseHTTPMiddleware, dispatch=_add_headers)])
+def make_app(shop: Workshop) -> ASGIApp:
+    """The web face of a workshop. Its pages are plain functions, which run in threads."""
+    site = Site(shop)
+    cookie = "__Host-digest" if site.is_secure else "digest"
+    app = Starlette(
+        routes=[
+            *probes.routes(site),
+            *hooks.routes(shop),
+            site.statics.route(),
+            Mount("/api/v1", make_api(site)),
+            *(route for pages in PAGES for route in pages.routes(site)),
+        ],
+        middleware=[
+            Middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY),
+            Middleware(GZipMiddleware, minimum_size=SMALLEST_GZIP),
+            Middleware(
+                SessionMiddleware,
+                secret_key=f"session.{shop.settings.signing_key}",
+                session_cookie=cookie,
+                max_age=THIRTY_DAYS,
+                https_only=site.is_secure,
+            ),
+        ],
+        exception_handlers=errors.handlers(site),
+        lifespan=_make_lifespan(site),
+    )
+    app.state.site = site
+    app.router.redirect_slashes = False  # it would send secret addresses on, to http behind a proxy
+    return SafetyMiddleware(app, shop.settings)
 
 
-async def _add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
-    response.headers.update(HEADERS)
-    return response
+def _make_lifespan(site: Site) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        site.errands.warm_up()
+        yield
+        await run_in_threadpool(site.errands.close)
 
-
-class _Pages:
-    def __init__(self, shop: Workshop) -> None:
-        self._shop = shop
-        self._lock = threading.Lock()
-        self._latest: tuple[float, Health] | None = None
-
-    def home(self, _request: Request) -> Response:
-        """One sentence for anybody: no numbers, no reasons."""
-        try:
-            told, status = verdict(advise(self._measure())), 200
-        except DigestError:
-            told, status = "Today is not all right: the database does not answer.", 503
-        return HTMLResponse(render("web/health.html.j2", {"told": told}), status)
-
-    def healthz(self, _request: Request) -> Response:
-        """The process lives; nothing else is asked."""
-        return PlainTextResponse("ok")
-
-    def readyz(self, _request: Request) -> Response:
-        """Whether requests and work can be taken, part by part."""
-        checks = {"database": self._check_database, "schema": self._check_schema}
-        if self._shop.settings.broker_url:
-            checks["broker"] = self._check_broker
-        found = {name: _answer(name, check) for name, check in checks.items()}
-        return JSONResponse(found, 200 if set(found.values()) == {"ok"} else 503)
-
-    def metrics(self, _request: Request) -> Response:
-        try:
-            return Response(render_metrics(self._measure()), media_type=CONTENT_TYPE_LATEST)
-        except DigestError:
-            get_logger().error("scrape_without_database")
-            return PlainTextResponse("the database does not answer\n", 503)
-
-    def _measure(self) -> Health:
-        """The facts of now or of a moment ago, read by one thread at a time."""
-        with self._lock:
-            if self._latest is None or time.monotonic() - self._latest[0] > FRESH:
-                health = measure(self._shop, utc_now())
-                self._latest = time.monotonic(), health
-            return self._latest[1]
-
-    def _check_database(self) -> str:
-        self._shop.database.check_reachable()
-        return "ok"
-
-    def _check_schema(self) -> str:
-        database = self._shop.database
-        return "ok" if database.revision() == database.newest_revision() else "of another release"
-
-    def _check_broker(self) -> str:
-        broker.check_reachable(self._shop.settings.broker_url)
-        return "ok"
-
-
-def _answer(name: str, check: Callable[[], str]) -> str:
-    try:
-        return check()
-    except DigestError as error:
-        get_logger().warning("not_ready", part=name, why=type(error).__name__)
-        return "does not answer"
+    return lifespan

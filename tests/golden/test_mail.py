@@ -148,9 +148,14 @@ def make_sheet(count: int) -> Sheet:
 
 
 def make_reader() -> Subscriber:
-    days = list(range(7))
     return Subscriber(
-        id=7, email="ada@example.org", name="Ada", weekdays=days, link_key="0123456789abcdef", created_at=NOW
+        id=7,
+        email="ada@example.org",
+        name="Ada",
+        weekdays=list(range(7)),
+        link_key="0123456789abcdef",
+        confirmed_at=NOW,
+        created_at=NOW,
     )
 
 
@@ -201,8 +206,8 @@ def make_mail(name: str) -> Message:
     if name in EDITIONS:
         return compose(SENDER, make_edition(name))
     kind = MailKind(name)
-    address = "ada@new.example" if kind is MailKind.ADDRESS_CHANGE else ""
-    return compose_letter(SENDER, Letter(kind, make_reader(), NOW, address))
+    address = "ada@new.example" if kind in (MailKind.ADDRESS_CHANGE, MailKind.ADDRESS_NOTICE) else ""
+    return compose_letter(SENDER, Letter(kind, make_reader(), NOW, address), "N0t.a-real_token")
 
 
 @pytest.fixture(scope="module", params=ALL)

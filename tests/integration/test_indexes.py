@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from digest.db import Database
 from digest.embeddings import vectors
 from digest.mail import outbox
 from digest.ranking import editions
+from digest.subscribers import privacy, requests, schedule
 
 NOW = datetime(2026, 5, 6, 9, 0, tzinfo=UTC)
 ROWS = (
@@ -34,10 +35,26 @@ ROWS = (
         CASE WHEN id % 1000 < 2 THEN 'planned' ELSE 'sent' END, 0, 0, false, created_at, '', created_at
     FROM edition""",
 )
+ROWS += (
+    """INSERT INTO mailed_link (digest, purpose, subscriber_id, address, created_at, expires_at)
+    SELECT 'd' || id, 'sign-in', id, '', timestamptz '2026-05-06Z',
+        CASE WHEN id % 1000 = 0 THEN timestamptz '2026-03-01Z' ELSE timestamptz '2026-05-06Z' END FROM subscriber""",
+    """INSERT INTO web_session (digest, subscriber_id, created_at, seen_at, proved_at)
+    SELECT 'd' || id, id, timestamptz '2026-03-01Z',
+        CASE WHEN id % 1000 = 0 THEN timestamptz '2026-03-01Z' ELSE timestamptz '2026-05-06Z' END,
+        timestamptz '2026-05-06Z' FROM subscriber""",
+    """INSERT INTO paper_request (subscriber_id, line, sign, created_at, asked_at, gave_up_at)
+    SELECT id, '2401.00001', 1, timestamptz '2026-03-01Z', timestamptz '2026-05-06Z',
+        CASE WHEN id % 1000 = 0 THEN NULL ELSE timestamptz '2026-05-06Z' END FROM subscriber""",
+)
 PLANS: dict[str, tuple[Callable[[Session], list[int]], str, str]] = {
     "due": (lambda session: editions.plan(session, NOW), "Index Only Scan", "ix_subscriber_due"),
     "compose": (sheets.plan, "Index", "ix_outbox_message_to_compose"),
     "deliver": (lambda session: outbox.plan(session, NOW), "Index", "ix_outbox_message_state_next_at"),
+    "lookup": (lambda session: requests.plan(session, NOW + timedelta(hours=1)), "Index", "ix_paper_request_open"),
+    "links": (lambda session: privacy.plan_tidy(session, NOW), "Index", "ix_mailed_link_expires_at"),
+    "sessions": (lambda session: privacy.plan_tidy(session, NOW), "Index", "ix_web_session_seen_at"),
+    "resume": (lambda session: schedule.plan_resume(session, NOW), "Index", "ix_subscriber_due"),
     "profiles": (lambda session: vectors.plan_profiles(session, "hashing"), "Index", "ix_profile_embedded_by"),
 }
 

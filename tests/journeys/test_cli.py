@@ -4,7 +4,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -19,6 +19,7 @@ from servers import find_free_port
 from smtp_sink import SmtpSink
 
 from digest.cli.main import cli
+from digest.clock import utc_now
 from digest.errors import TransientError
 
 ADA, EMMY = "ada@example.org", "emmy@example.org"
@@ -218,9 +219,35 @@ def test_people_and_interests_can_be_seen_and_removed(shell: Shell) -> None:
     assert TOPICS["mamba"][:30] in shell("profiles", "list", ADA).stdout.replace("\n", " ")
     assert "Mamba" in shell("profiles", "show", ADA, "mamba").stdout
     shell("profiles", "remove", ADA, "Mamba", "--yes")
-    assert shell.rows("profile") == {"profile": []}
+    assert "No interests yet" in shell("profiles", "list", ADA).stdout
     shell("subscribers", "remove", ADA.upper(), "--yes")
     assert shell.rows("subscriber") == {"subscriber": []}
+
+
+def test_who_pauses_gets_nothing_until_they_resume(shell: Shell) -> None:
+    assert "until 2" in shell("subscribers", "pause", ADA, "--until", f"{utc_now().date() + timedelta(days=30)}").stdout
+    assert "until: digest subscribers resume" in shell("subscribers", "pause", ADA).stdout
+    shell("run")
+    assert shell.mail() == []
+    assert "is active" in shell("subscribers", "resume", ADA).stdout
+    shell("run")
+    assert shell.mail() == [ADA]
+
+
+def test_who_cannot_be_mailed_yet_gets_a_link_to_sign_in(shell: Shell) -> None:
+    link = shell("subscribers", "sign-in-link", ADA).stdout.strip()
+    assert link.startswith("http://localhost:8000/sign-in/")
+    assert link.rpartition("/")[2] not in str(shell.rows())
+
+
+def test_a_key_is_made_listed_and_revoked(shell: Shell) -> None:
+    secret = shell("keys", "create", "newsroom", "--scope", "read", "--scope", "send").stdout.strip()
+    assert secret.startswith("digest_")
+    assert secret not in str(shell.rows())
+    assert "read, send" in shell("keys", "list").stdout
+    assert [key["scopes"] for key in shell.json("keys", "list")] == [["read", "send"]]
+    shell("keys", "revoke", "newsroom")
+    assert "No keys yet" in shell("keys", "list").stdout
 
 
 def test_removing_asks_first(shell: Shell) -> None:
@@ -317,6 +344,14 @@ BAD = [
     (["subscribers", "add", EMMY, "--name", "a\nBcc: x@y.org"], "A name is one line"),
     (["subscribers", "show", EMMY], f"no subscriber {EMMY}"),
     (["subscribers", "remove", EMMY, "--yes"], f"no subscriber {EMMY}"),
+    (["subscribers", "pause", EMMY], f"no subscriber {EMMY}"),
+    (["subscribers", "pause", ADA, "--until", "2020-01-01"], "2020-01-01 is over"),
+    (["subscribers", "pause", ADA, "--until", "2999-01-01"], "a year at most"),
+    (["subscribers", "resume", EMMY], f"no subscriber {EMMY}"),
+    (["subscribers", "sign-in-link", EMMY], f"no subscriber {EMMY}"),
+    (["keys", "create", "newsroom"], "choose from read, subscribers, send"),
+    (["keys", "create", "newsroom", "--scope", "all"], "no scope “all”"),
+    (["keys", "revoke", "newsroom"], "no key “newsroom”"),
     (["profiles", "add", EMMY, "--text", "x"], f"no subscriber {EMMY}"),
     (["profiles", "add", ADA], "Describe the interest"),
     (["profiles", "add", ADA, "--name", " ", "--text", "x"], "name of an interest"),

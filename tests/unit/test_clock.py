@@ -20,6 +20,7 @@ from digest.clock import (
     parse_window,
     parse_zone,
     utc_now,
+    zones,
 )
 from digest.errors import InvalidRequest
 
@@ -290,3 +291,12 @@ def test_what_is_no_window_is_refused_in_one_line(window: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_window(window)
     assert "\n" not in str(caught.value)
+
+
+def test_every_zone_is_listed_once_and_can_be_used() -> None:
+    listed = [name for names in zones().values() for name in names]
+    assert len(listed) == len(set(listed)) > 400
+    assert listed[0] == "UTC"
+    assert "Europe/Paris" in zones()["Europe"]
+    assert "Factory" not in listed
+    assert all(parse_zone(name) for name in listed)

@@ -11,6 +11,7 @@ from digest.errors import (
     DigestError,
     InvalidRequest,
     PermanentError,
+    Taken,
     TransientError,
     Unreachable,
 )
@@ -21,6 +22,7 @@ from digest.errors import (
     [
         (ConfigurationError, DigestError),
         (InvalidRequest, DigestError),
+        (Taken, InvalidRequest),
         (TransientError, DigestError),
         (Unreachable, TransientError),
         (PermanentError, DigestError),

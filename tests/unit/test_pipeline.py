@@ -7,7 +7,7 @@ from email import message_from_bytes
 from email.policy import default
 
 import pytest
-from factories import make_paper, make_record
+from factories import make_paper, make_profile, make_record, make_subscriber
 from scenes import ListSource, add_reader, bring, everything, rows, sent
 from sqlmodel import select
 
@@ -18,11 +18,25 @@ from digest.papers import trending
 from digest.pipeline import Stage
 from digest.settings import Settings
 from digest.sources.base import Refusal
-from digest.tables import Edition, EditionItem, OutboxMessage, Paper, Run, SkipReason
+from digest.subscribers import requests, schedule
+from digest.subscribers.examples import read
+from digest.tables import (
+    Edition,
+    EditionItem,
+    OutboxMessage,
+    Paper,
+    PaperRequest,
+    ProfileExample,
+    Run,
+    SkipReason,
+    Subscriber,
+    SubscriberStatus,
+)
 from digest.workshop import Workshop
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-NAMES = ["ingest", "trend", "embed_papers", "embed_profiles", "background", "rank", "compose", "deliver"]
+BEFORE = ["ingest", "lookup", "trend", "embed_papers", "embed_profiles", "background"]
+NAMES = [*BEFORE, "tidy", "resume", "rank", "compose", "deliver"]
 
 
 def test_a_run_takes_papers_to_the_mail_through_all_stages(shop: Workshop, now: datetime) -> None:
@@ -30,10 +44,10 @@ def test_a_run_takes_papers_to_the_mail_through_all_stages(shop: Workshop, now: 
     readers = [add_reader(shop, now, "mamba"), add_reader(shop, now, "auction", "robot")]
     reports = pipeline.run(shop, now)
     assert [report.name for report in reports] == NAMES
-    assert [report.planned for report in reports] == [1, 6, 30, 3, 1, 2, 2, 2]
+    assert [report.planned for report in reports] == [1, 0, 6, 30, 3, 1, 0, 0, 2, 2, 2]
     assert {(report.failed, report.stopped) for report in reports} == {(0, "")}
-    assert reports[0].counts["new"] == reports[2].counts["papers"] == 30
-    assert reports[5].counts["editions"] == 2
+    assert reports[0].counts["new"] == reports[3].counts["papers"] == 30
+    assert reports[NAMES.index("rank")].counts["editions"] == 2
     assert [envelope.recipient for envelope in sent(shop)] == [reader.email for reader in readers]
     for envelope, topics in zip(sent(shop), (["Mamba"], ["Auction", "Robot"]), strict=True):
         text = message_from_bytes(envelope.content, policy=default).get_body(("plain",)).get_content()
@@ -48,7 +62,7 @@ def test_a_second_run_does_nothing_and_sends_nothing(shop: Workshop, now: dateti
     pipeline.run(shop, now)
     before = everything(shop)
     reports = pipeline.run(shop, now + timedelta(minutes=1))
-    assert [report.planned for report in reports] == [0] * 8
+    assert [report.planned for report in reports] == [0] * len(NAMES)
     assert len(source.asked) == len(sent(shop)) == 1
     assert everything(shop) == before
 
@@ -114,7 +128,7 @@ def test_only_limits_editions_and_mail_to_one_subscriber(shop: Workshop, now: da
 def test_a_run_ends_with_the_stage_it_is_told(shop: Workshop, now: datetime) -> None:
     bring(shop, now)
     add_reader(shop, now, "mamba")
-    assert [report.name for report in pipeline.run(shop, now, upto="background")] == NAMES[:5]
+    assert [report.name for report in pipeline.run(shop, now, upto="background")] == BEFORE
     assert rows(shop, Edition) == []
 
 
@@ -122,7 +136,7 @@ def test_progress_is_told_from_nought_to_all(shop: Workshop, now: datetime) -> N
     bring(shop, now)
     told: list[tuple[str, int, int]] = []
     pipeline.run(shop, now, upto="embed_papers", progress=lambda *step: told.append(step))
-    assert told == [("ingest", 0, 1), ("ingest", 1, 1), ("trend", 0, 6), ("trend", 6, 6)] + [
+    assert told == [("ingest", 0, 1), ("ingest", 1, 1), ("lookup", 0, 0), ("trend", 0, 6), ("trend", 6, 6)] + [
         ("embed_papers", done, 30) for done in (0, 30)
     ]
 
@@ -198,7 +212,7 @@ def test_after_a_stage_that_was_stopped_the_later_ones_still_run(
 
     monkeypatch.setattr(trending, "plan", fail)
     reports = pipeline.run(shop, now)
-    assert [report.stopped for report in reports] == ["", "no trends today", *[""] * 6]
+    assert [report.stopped for report in reports] == ["", "", "no trends today", *[""] * (len(NAMES) - 3)]
     assert len(sent(shop)) == 1
 
 
@@ -209,8 +223,8 @@ def test_sources_that_cannot_be_made_stop_the_first_stage_only(settings: Setting
     reports = pipeline.run(shop, now)
     shop.database.dispose()
     assert "arxv" in reports[0].stopped
-    assert [report.stopped for report in reports[1:]] == [""] * 7
-    assert reports[2].counts["papers"] == 1
+    assert [report.stopped for report in reports[1:]] == [""] * (len(NAMES) - 1)
+    assert reports[3].counts["papers"] == 1
 
 
 def test_two_runs_at_once_are_one_too_many(shop: Workshop, now: datetime) -> None:
@@ -330,3 +344,105 @@ def test_what_is_loaded_by_hand_is_no_poll_and_its_failure_no_news(shop: Worksho
     pipeline.run(shop, now, upto="ingest")
     ((since, until),) = source.asked
     assert (since, until) == (now - shop.window - 2 * DAY, now)
+
+
+def test_a_pause_that_is_over_ends_in_the_run_that_brings_the_edition(shop: Workshop, now: datetime) -> None:
+    bring(shop, now)
+    reader = add_reader(shop, now, "mamba")
+    with shop.database.session() as session:
+        schedule.pause(session, session.get_one(Subscriber, reader.id), now.date() + DAY, now)
+    assert [report.planned for report in pipeline.run(shop, now)][NAMES.index("resume") :] == [0, 0, 0, 0]
+    moment = (now + DAY).replace(hour=7)
+    reports = {report.name: report for report in pipeline.run(shop, moment)}
+    assert reports["resume"].counts == {"subscribers": 1}
+    assert reports["rank"].counts["editions"] == 1
+    assert [envelope.recipient for envelope in sent(shop)] == [reader.email]
+    assert [row["edition_date"] for row in rows(shop, Edition)] == [moment.date()]
+
+
+def test_an_edition_that_was_promised_before_a_pause_does_not_go_out_in_it(shop: Workshop, now: datetime) -> None:
+    source = bring(shop, now)
+    reader = add_reader(shop, now, "mamba")
+    pipeline.run(shop, now, upto="compose")
+    with shop.database.session() as session:
+        schedule.pause(session, session.get_one(Subscriber, reader.id), now.date() + DAY, now)
+    pipeline.run(shop, now + HOUR)
+    assert sent(shop) == []
+    assert [row["skip_reason"] for row in rows(shop, Edition)] == [SkipReason.PAUSED]
+    source.records = []
+    pipeline.run(shop, (now + DAY).replace(hour=7))  # its papers come after the pause
+    assert len(sent(shop)) == 1
+
+
+def want(shop: Workshop, now: datetime, *lines: str) -> int:
+    """A reader who waits for papers; returns the number of their profile."""
+    with shop.database.session() as session:
+        profile = make_profile(session, make_subscriber(session, now))
+        requests.ask(session, profile, [(line, 1) for line in read("\n".join(lines))], now)
+    return profile.id
+
+
+def answer(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch, *items: object, error: Exception | None = None
+) -> list[list[str]]:
+    """Let arXiv answer so; returns the ids that it is asked for."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(shop, "source_of_ids", lambda ids: asked.append(ids) or ListSource(items, error))
+    return asked
+
+
+def test_papers_that_people_named_are_asked_of_arxiv_and_become_examples(
+    shop: Workshop, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = make_record(ids={"arxiv": "2401.00001"}, announced_at=now - 800 * DAY)
+    profile = want(shop, now, "2401.00001v2", "2401.00002", "A title")
+    asked = answer(shop, monkeypatch, old, Refusal("2401.00002", "arXiv does not know this id"))
+    (_, report) = pipeline.run(shop, now, upto="lookup")
+    assert (report.planned, report.counts, report.failed) == (3, {"found": 1, "given_up": 1}, 0)
+    assert asked == [["2401.00001", "2401.00002"]]
+    (paper,) = rows(shop, Paper)
+    assert paper["announced_at"] == now - 800 * DAY
+    (kept,) = rows(shop, ProfileExample)
+    assert (kept["profile_id"], kept["paper_id"], kept["origin"]) == (profile, paper["id"], "chosen")
+    assert pipeline.run(shop, now + HOUR / 2, upto="lookup")[1].planned == 0
+    assert pipeline.run(shop, now + HOUR, upto="lookup")[1].planned == 1
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("error", [TransientError("503"), PermanentError("400"), Unreachable("gone")])
+def test_while_arxiv_fails_people_go_on_waiting(
+    shop: Workshop, now: datetime, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    want(shop, now, "2401.00001", "2401.00002")
+    asked = answer(shop, monkeypatch, error=error)
+    for moment in (now, now + HOUR / 2, now + HOUR):
+        pipeline.run(shop, moment, upto="lookup")
+    assert asked == [["2401.00001", "2401.00002"]] * 2
+    assert [row["gave_up_at"] for row in rows(shop, PaperRequest)] == [None, None]
+    assert [row["report"]["failed_sources"] for row in rows(shop, Run)] == [1, 1]
+
+
+def test_a_process_that_crashes_while_it_asks_does_not_ask_again_at_once(
+    shop: Workshop, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want(shop, now, "2401.00001")
+    asked = answer(shop, monkeypatch, error=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(shop, now, upto="lookup")
+    pipeline.run(shop, now + HOUR / 2, upto="lookup")
+    assert len(asked) == 1
+
+
+def test_without_arxiv_people_wait_for_the_store(shop: Workshop, now: datetime) -> None:
+    want(shop, now, "2605.00077")
+    assert pipeline.run(shop, now, upto="lookup")[1].counts == {}
+    pipeline.ingest_source(shop, ListSource([make_record(ids={"arxiv": "2605.00077"})]), now)
+    assert pipeline.run(shop, now + HOUR, upto="lookup")[1].counts == {"found": 1}
+
+
+def test_a_run_tidies_up(shop: Workshop, now: datetime) -> None:
+    with shop.database.session() as session:
+        make_subscriber(session, now, status=SubscriberStatus.PENDING, created_at=now - 8 * DAY)
+    reports = {report.name: report for report in pipeline.run(shop, now)}
+    assert (reports["tidy"].planned, reports["tidy"].counts) == (1, {"erased": 1})
+    assert rows(shop, Subscriber) == []

@@ -41,7 +41,7 @@ def test_an_override_beats_the_environment_which_beats_the_env_file(monkeypatch:
 @pytest.mark.parametrize(
     ("text", "expected"), [("arxiv, huggingface", ["arxiv", "huggingface"]), (" ,arxiv,,", ["arxiv"]), ("", [])]
 )
-@pytest.mark.parametrize("name", ["sources", "arxiv_categories"])
+@pytest.mark.parametrize("name", ["sources", "arxiv_categories", "allowed_hosts", "trusted_proxies", "limits"])
 def test_a_list_is_written_with_commas(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, expected: list[str]
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.errors import InvalidRequest
-from digest.tokens import Purpose, read, sign
+from digest.tokens import Purpose, digest_of, draw, draw_key, read, sign
 
 SECRET = "0123456789abcdef0123456789abcdef"
 WHO = {"s": 12, "k": "a1b2c3d4"}
@@ -65,8 +65,20 @@ def test_what_nobody_signed_is_refused(text: str) -> None:
 
 
 def test_a_token_for_a_while_is_read_within_it_only(now: datetime) -> None:
-    token = sign(SECRET, "sign-in", {"s": 1, "until": int(now.timestamp())})
-    assert read(SECRET, "sign-in", token, now)["s"] == 1
+    token = sign(SECRET, "manage", {"s": 1, "until": int(now.timestamp())})
+    assert read(SECRET, "manage", token, now)["s"] == 1
     for moment in (now + timedelta(seconds=1), None):
         with pytest.raises(InvalidRequest, match="no longer valid"):
-            read(SECRET, "sign-in", token, moment)
+            read(SECRET, "manage", token, moment)
+
+
+def test_a_drawn_secret_is_safe_in_a_url_long_enough_and_never_drawn_again() -> None:
+    secrets = [draw() for _ in range(200)]
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{32}", secret) for secret in secrets)
+    assert len({*secrets, *(draw_key() for _ in range(200))}) == 400
+
+
+@given(one=st.text(st.characters(exclude_categories=())), other=st.text(st.characters(exclude_categories=())))
+def test_a_hash_tells_secrets_apart_whatever_was_typed(one: str, other: str) -> None:
+    assert (digest_of(one) == digest_of(other)) is (one == other)
+    assert re.fullmatch("[0-9a-f]{64}", digest_of(one))

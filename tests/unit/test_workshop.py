@@ -8,10 +8,12 @@ from factories import make_paper
 
 from digest import pipeline
 from digest.embeddings.encoder import LEXICAL, HashingEncoder
+from digest.embeddings.vectors import embed_papers
 from digest.errors import ConfigurationError
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transports import FolderTransport, MemoryTransport
 from digest.settings import Settings
+from digest.sources.arxiv import ArxivSource
 from digest.workshop import Workshop
 
 DAY = timedelta(days=1)
@@ -72,6 +74,12 @@ def test_none_and_missing_weights_rank_by_words_alone(settings: Settings, monkey
     assert shop.encoder_name == LEXICAL
 
 
+def test_papers_are_asked_of_arxiv_by_their_ids_where_arxiv_is_a_source(settings: Settings) -> None:
+    assert open_shop(settings, sources=["huggingface"]).source_of_ids(["2401.00001"]) is None
+    source = open_shop(settings, sources=["huggingface", "arxiv"]).source_of_ids(["2401.00001"])
+    assert isinstance(source, ArxivSource)
+
+
 def test_the_encoder_is_loaded_once(shop: Workshop) -> None:
     assert isinstance(shop.encoder, HashingEncoder)
     assert shop.needed_encoder is shop.encoder
@@ -103,3 +111,82 @@ def test_one_library_serves_all_moments_of_its_first_day(shop: Workshop, now: da
         assert library is not None
         assert len(library.papers) == 1
         assert shop.library(session, now.replace(hour=23) - DAY, now) is library
+
+
+def test_the_recent_library_is_ready_after_warming_up(shop: Workshop, now: datetime) -> None:
+    with shop.database.session() as session:
+        paper = make_paper(session, now)
+    pipeline.prepare(shop, now)
+    shop.warm(now)
+    library = shop.recent_library(now)
+    assert library is not None
+    assert [found.id for found in library.papers] == [paper.id]
+    assert shop.recent_library(now + timedelta(minutes=5)) is library
+    assert {"stems", "rows_by_stem", "rows_by_author", "trend"} <= set(vars(library))
+
+
+def test_a_workshop_without_an_encoder_warms_up_too(settings: Settings, now: datetime) -> None:
+    shop = open_shop(settings, encoder="none")
+    shop.warm(now)
+    assert shop.recent_library(now) is None
+    shop.database.dispose()
+
+
+def test_what_people_type_is_embedded_by_the_encoder_of_the_settings(shop: Workshop) -> None:
+    assert shop.embed_texts(["graphs"])[0] @ HashingEncoder().encode(["graphs"])[0] > 0.9999
+
+
+def test_the_office_writes_as_the_settings_say(shop: Workshop) -> None:
+    shop.settings.papers_per_edition = 17
+    assert (shop.office.sender, shop.office.keys, shop.office.papers) == (shop.sender, shop.signing_keys, 17)
+
+
+def add_embedded(shop: Workshop, now: datetime, topic: str = "mamba") -> None:
+    with shop.database.session() as session:
+        make_paper(session, now, topic)
+    pipeline.prepare(shop, now)
+
+
+def test_there_is_nothing_to_search_by_before_papers_are_embedded(shop: Workshop, now: datetime) -> None:
+    with shop.database.session() as session:
+        assert shop.desk(session, now) is None
+        make_paper(session, now)
+        assert shop.desk(session, now) is None
+    pipeline.prepare(shop, now)
+    with shop.database.session(write=False) as session:
+        assert shop.desk(session, now) is not None
+        shop.encoder_name = LEXICAL
+        assert shop.desk(session, now) is None
+        shop.encoder_name = "another"
+        assert shop.desk(session, now) is None
+
+
+def test_a_desk_keeps_its_shelf_and_looks_for_news_once_a_minute(shop: Workshop, now: datetime) -> None:
+    add_embedded(shop, now)
+    with shop.database.session(write=False) as session:
+        first = shop.desk(session, now)
+    assert first is not None
+    with shop.database.session() as session:
+        number = make_paper(session, now).id
+    embed_papers(shop.database, HashingEncoder(), now, [number])
+    sizes = []
+    for seconds in (1, 60, 61, 62):
+        with shop.database.session(write=False) as session:
+            desk = shop.desk(session, now + timedelta(seconds=seconds))
+        assert desk is not None
+        assert desk.shelf is first.shelf
+        assert desk.sample is first.sample
+        sizes.append(len(desk.shelf))
+    assert sizes == [1, 1, 2, 2]
+
+
+def test_a_desk_is_measured_by_the_newest_background(shop: Workshop, now: datetime) -> None:
+    add_embedded(shop, now)
+    with shop.database.session(write=False) as session:
+        before = shop.desk(session, now)
+    add_embedded(shop, now, "galaxy")
+    with shop.database.session(write=False) as session:
+        after = shop.desk(session, now)
+    assert before is not None
+    assert after is not None
+    assert (len(before.sample.sample_ids), len(after.sample.sample_ids)) == (1, 2)

@@ -46,6 +46,28 @@ def test_a_port_that_is_taken_is_named(invoke: Invoke, monkeypatch: pytest.Monke
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setenv("DIGEST_WEB_PORT", str(port))
-        found = invoke("web")
+        found = invoke("serve")
     assert found.exit_code == 2
     assert found.stderr.startswith(f"digest: 127.0.0.1:{port} cannot be listened on")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LIMITS", "search=often"),
+        ("LIMITS", "find=1/minute"),
+        ("TRUSTED_PROXIES", "proxy.lan"),
+        ("ALLOWED_HOSTS", "https://digest.lan"),
+        ("BROKER_URL", "pigeon://hush"),
+    ],
+)
+def test_a_setting_that_the_pages_cannot_take_is_named_when_they_start(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("DIGEST_WEB_PORT", "0")
+    monkeypatch.setenv(f"DIGEST_{name}", value)
+    found = invoke("serve")
+    assert found.exit_code == 2
+    assert found.stderr.startswith(f"digest: DIGEST_{name}")
+    assert found.stderr.count("\n") == 1
+    assert "hush" not in found.stderr

@@ -22,7 +22,7 @@ from digest.composing.mime import assemble
 from digest.composing.sheets import Sheet, Update
 from digest.errors import InvalidRequest
 from digest.papers.latex import read_latex
-from digest.subscribers.optin import MOST_PAPERS
+from digest.subscribers.schedule import MOST_PAPERS
 from digest.tables import Edition, EditionItem, Paper, Profile, Subscriber
 
 NOW = datetime.fromisoformat("2026-05-06T09:00+00:00")
@@ -361,3 +361,15 @@ def test_the_header_unsubscribes_as_the_footer_does() -> None:
 def test_dates_are_written_for_people() -> None:
     assert editions.long_date(date(2026, 5, 6)) == "Wednesday 6 May 2026"
     assert editions.short_date(date(2026, 5, 6) + timedelta(days=30)) == "5 Jun 2026"
+
+
+def test_a_mail_that_is_only_looked_at_has_no_link_that_acts_for_anybody() -> None:
+    sheet = make_sheet(match(), trending())
+    shown, live = Page(compose(SENDER, sheet, live=False).html), Page(compose(SENDER, sheet).html)
+    assert len(shown.links) == len(live.links)
+    assert shown.words == live.words
+    kept = {link for link in shown.links if link != "#"}
+    assert kept == {paper.url for paper in sheet.papers.values()} | {
+        f"{SENDER.base_url}/papers/{number}/similar" for number in sheet.papers
+    }
+    assert not re.search(r"/(vote|unsubscribe|manage|edition)/", compose(SENDER, sheet, live=False).html)

@@ -163,5 +163,24 @@ def test_profile_vectors_are_of_text_and_keywords_and_are_replaced(database: Dat
         assert found @ ENCODER.encode([f"{text}. graphs, trees"])[0] > 0.9999
 
 
+def test_what_a_profile_is_against_is_embedded_beside_its_text_and_forgotten_with_it(
+    database: Database, now: datetime
+) -> None:
+    with database.session() as session:
+        profile = make_profile(session, make_subscriber(session, now), text="", against=" robot arms ")
+    assert vectors.embed_profiles(database, ENCODER, [profile.id]) == 1
+    with database.session() as session:
+        row = session.exec(select(ProfileVector)).one()
+        assert not vectors.from_bytes(row.vector, row.dimension).any()
+        assert vectors.from_bytes(row.against or b"", row.dimension)[0] @ ENCODER.encode(["robot arms"])[0] > 0.9999
+        profile.text, profile.against = "mamba", " "
+        session.add(profile)
+    assert vectors.embed_profiles(database, ENCODER, [profile.id]) == 1
+    with database.session(write=False) as session:
+        row = session.exec(select(ProfileVector)).one()
+    assert row.against is None
+    assert vectors.from_bytes(row.vector, row.dimension)[0] @ ENCODER.encode(["mamba"])[0] > 0.9999
+
+
 def test_the_text_of_a_paper_without_an_abstract_is_its_title() -> None:
     assert vectors.paper_text(Paper(title="T", abstract="")).strip(" .") == "T"

@@ -41,6 +41,7 @@ def test_a_dead_address_is_suppressed_at_once(shop: Workshop, now: datetime, sta
     assert take(shop, notice, now) == "suppressed"
     assert facts(shop) == {
         "subscribers": [(sent.subscriber_id, "suppressed")],
+        "left": [None],
         "messages": [(sent.id, now, f"{status} 550 {status} gone")],
         "suppressions": [f"bounced: {status} 550 {status} gone"],
         "scores": [],
@@ -143,7 +144,7 @@ def test_a_complaint_suppresses_and_unsubscribes_once(shop: Workshop, now: datet
     notice = make_complaint("abuse@papers.example", sent.message_id)
     assert take(shop, notice, now) == "complaint"
     after = facts(shop)
-    assert after["subscribers"] == [(sent.subscriber_id, "unsubscribed")]
+    assert (after["subscribers"], after["left"]) == ([(sent.subscriber_id, "unsubscribed")], [now])
     assert after["suppressions"][0].startswith("complaint")
     assert take(shop, notice, now + DAY) == "repeated"
     assert facts(shop) == after
@@ -162,8 +163,9 @@ def test_mail_to_the_unsubscribe_address_unsubscribes(shop: Workshop, now: datet
     notice = make_letter(envelope(sent.subscriber_id, "u"))
     assert take(shop, notice, now) == "unsubscribed"
     assert status_of(shop, sent.subscriber_id) is SubscriberStatus.UNSUBSCRIBED
-    assert facts(shop)["suppressions"] == []
-    assert take(shop, notice, now) == "repeated"
+    assert (facts(shop)["suppressions"], facts(shop)["left"]) == ([], [now])
+    assert take(shop, notice, now + DAY) == "repeated"
+    assert facts(shop)["left"] == [now]
 
 
 def test_an_opt_out_report_unsubscribes(shop: Workshop, now: datetime) -> None:

@@ -382,12 +382,15 @@ def test_a_new_sender_mails_so_many_editions_a_day(post: Post, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MailKind if kind is not MailKind.EDITION])
-def test_a_letter_goes_to_who_is_no_reader_but_to_nobody_on_the_list(post: Post, kind: MailKind) -> None:
+@pytest.mark.parametrize("status", SubscriberStatus)
+def test_a_letter_goes_to_whoever_somebody_is_but_to_nobody_on_the_list(
+    post: Post, kind: MailKind, status: SubscriberStatus
+) -> None:
     wanted, listed = post.promise(2)
     post.change_all(kind=kind)
     with post.database.session() as session:
         for subscriber in session.exec(select(Subscriber)):
-            subscriber.status = SubscriberStatus.PENDING
+            subscriber.status = status
         suppression.suppress(session, post.rows()[1].recipient, "complained", post.now)
     assert post.deliver([wanted, listed]) == {"sent": 1, "suppressed": 1}
 

@@ -117,7 +117,7 @@ def test_a_letter_is_promised_once_and_goes_out_as_it_was_written(post: Post) ->
     with post.database.session() as session:
         who = make_subscriber(session, post.now, status=SubscriberStatus.PENDING)
         letter = Letter(MailKind.CONFIRM, who, post.now)
-        mail = compose_letter(SENDER, letter)
+        mail = compose_letter(SENDER, letter, "a_token")
         outbox.enqueue(session, SENDER, make_row(letter, mail), assemble(SENDER, mail))
     with pytest.raises(IntegrityError), post.database.session() as session:
         outbox.enqueue(session, SENDER, make_row(letter, mail), assemble(SENDER, mail))

@@ -1,6 +1,6 @@
 """The suppression list knows an address in any spelling and keeps none."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -75,7 +75,9 @@ def test_a_subscriber_who_has_the_address_gets_no_more_mail(
         bystander = make_subscriber(session, now)
         suppress(session, who.email.upper(), reason, now)
     with database.session(write=False) as session:
-        assert session.get_one(Subscriber, who.id).status is then
+        after = session.get_one(Subscriber, who.id)
+        assert after.status is then
+        assert (after.left_at == now) is reason.startswith("complaint")
         assert session.get_one(Subscriber, bystander.id).status is SubscriberStatus.ACTIVE
 
 
@@ -96,6 +98,7 @@ def test_the_list_shows_an_address_while_a_subscriber_has_it(database: Database,
     [
         ({}, SubscriberStatus.ACTIVE),
         ({"next_edition_at": None}, SubscriberStatus.PENDING),
+        ({"next_edition_at": None, "confirmed_at": datetime(2026, 5, 1, tzinfo=UTC)}, SubscriberStatus.ACTIVE),
     ],
 )
 def test_an_address_may_be_taken_off_the_list(

@@ -104,6 +104,18 @@ def test_a_phrase_is_mentioned_as_whole_words_in_any_number_and_case(phrase: str
     assert make_library(np.empty((1, 0), np.float32), [text]).mentions(phrase).tolist() == [there]
 
 
+@given(st.lists(st.sampled_from(["graph", "graphs", "tree", "of", "state-space", "a"]), max_size=8), st.data())
+def test_a_phrase_is_found_in_exactly_the_papers_that_have_it(words: list[str], data: st.DataObject) -> None:
+    texts = [" ".join(data.draw(st.permutations(words))) for _ in range(3)]
+    phrase = " ".join(data.draw(st.lists(st.sampled_from(["graph", "tree", "of", "space", "a", "yak"]), min_size=1)))
+    library = make_library(np.empty((3, 0), np.float32), texts)
+    wanted = f" {' '.join(lexical.words(phrase))} "
+    there = [wanted in f" {' '.join(lexical.words(text))} " for text in texts]
+    assert library.mentions(phrase).tolist() == library.mentions(phrase).tolist() == there
+    assert library.mention_any([phrase, "yak"]).tolist() == there
+    assert not library.mention_any([]).any()
+
+
 def test_an_empty_store_has_no_library(shop: Workshop, now: datetime) -> None:
     with shop.database.session(write=False) as session:
         assert load_library(session, "hashing", now - DAY, now) is None

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from factories import like, make_paper, make_profile, make_subscriber
+from factories import TOPICS, like, make_paper, make_profile, make_subscriber
 from sqlmodel import Session
 
 from digest import pipeline
 from digest.embeddings.encoder import LEXICAL
-from digest.ranking import drafts
+from digest.ranking import drafts, scoring
 from digest.ranking.candidates import load_library
 from digest.ranking.drafts import Draft
 from digest.ranking.reasons import Reason
@@ -184,6 +184,121 @@ def test_a_muted_phrase_keeps_a_paper_out(shop: Workshop, now: datetime, fill: F
     subscriber, _ = add_reader(shop, now, "mamba", muted=["Quantum annealer"])
     assert ids(draft(shop, now, subscriber)) == ids(papers)
     assert ids(draft(shop, now, add_reader(shop, now, "mamba")[0])) == ids(papers + muted)
+
+
+@pytest.mark.usefixtures("crowd")
+@pytest.mark.parametrize(("last_day", "mutes"), [(-1, False), (0, True), (30, True)])
+def test_a_phrase_is_muted_until_its_last_day_is_over_and_what_it_hides_is_told(
+    shop: Workshop, now: datetime, fill: Fill, last_day: int, mutes: bool
+) -> None:
+    papers = fill("mamba", 3)
+    quantum = fill("mamba", 2, title="Mamba for quantum annealers")
+    until = {"quantum": (now.date() + last_day * DAY).isoformat()}
+    subscriber, (profile,) = add_reader(shop, now, "mamba", muted=["sonnet", "quantum"], muted_until=until)
+    made = draft(shop, now, subscriber)
+    assert ids(made) == ids(papers if mutes else papers + quantum)
+    hidden = {(paper.id, profile.id, "quantum") for paper in quantum} if mutes else set()
+    assert {(found.paper.id, found.profile_id, found.phrase) for found in made.hidden} == hidden
+
+
+@pytest.mark.usefixtures("crowd")
+@pytest.mark.parametrize("encoder", ["hashing", LEXICAL])
+def test_what_is_hidden_is_told_when_nothing_is_left(shop: Workshop, now: datetime, fill: Fill, encoder: str) -> None:
+    shop.encoder_name = encoder
+    papers = fill("mamba", 3)
+    fill("robot", 3)
+    made = draft(shop, now, add_reader(shop, now, "mamba", muted=["study"])[0])
+    assert (made.picks, made.skip_reason, made.considered) == ([], SkipReason.NO_MATCH, 6)
+    assert {hidden.paper.id for hidden in made.hidden} == ids(papers)
+
+
+@pytest.mark.usefixtures("crowd")
+def test_a_wish_by_name_that_is_muted_is_hidden_and_a_paper_of_another_interest_is_not(
+    shop: Workshop, now: datetime, fill: Fill
+) -> None:
+    fill("galaxy", 2)
+    (kumquat,) = fill("robot", 1, abstract="Picking kumquats.")
+    subscriber, (first,) = add_reader(shop, now, "protein", muted=["picking"], keywords=["kumquat"])
+    made = draft(shop, now, subscriber)
+    assert [(hidden.paper.id, hidden.profile_id) for hidden in made.hidden] == [(kumquat.id, first.id)]
+    with shop.database.session() as session:
+        make_profile(session, subscriber, name="other", text="", keywords=["kumquat"])
+    made = draft(shop, now, subscriber)
+    assert kumquat.id in ids(made)
+    assert made.hidden == []
+
+
+@pytest.mark.usefixtures("crowd")
+def test_only_what_the_edition_could_have_held_is_told_as_hidden(
+    shop: Workshop, now: datetime, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "BEST", 3)  # fewer than the ten papers that the edition holds
+    fill("mamba", 8)
+    muted = fill("mamba", 8, title="Mamba for quantum annealers")
+    for topic in ("auction", "protein", "robot", "galaxy"):
+        fill(topic, 8)
+    made = draft(shop, now, add_reader(shop, now, "mamba", muted=["quantum"])[0])
+    hidden = {found.paper.id for found in made.hidden}
+    assert 0 < len(hidden) < len(muted)
+    assert hidden < ids(muted)
+    assert not hidden & ids(made)
+
+
+@pytest.mark.usefixtures("crowd")
+@pytest.mark.parametrize("encoder", ["hashing", LEXICAL])
+def test_every_pick_has_a_required_phrase_but_for_what_comes_from_outside(
+    shop: Workshop, now: datetime, fill: Fill, encoder: str
+) -> None:
+    shop.encoder_name = encoder
+    fill("mamba", 4)
+    wanted = fill("mamba", 2, title="Mambas in robots") + fill("mamba", 1, title="A theory of Mamba")
+    fill("robot", 2, title="Robots and theory")
+    (hot,) = fill("galaxy", 1, trend=0.8, trend_facts=HOT)
+    subscriber, _ = add_reader(shop, now, "mamba", required=["in robot", "Theory"])
+    made = draft(shop, now, subscriber)
+    assert {pick.paper.id for pick in made.picks if pick.profile_id} == ids(wanted)
+    assert [pick.paper.id for pick in made.picks if pick.profile_id is None] == [hot.id]
+
+
+@pytest.mark.usefixtures("crowd")
+def test_required_phrases_alone_are_an_interest_and_dislikes_alone_are_none(
+    shop: Workshop, now: datetime, fill: Fill
+) -> None:
+    wanted = fill("robot", 2, title="Kumquats and robots")
+    fill("mamba", 3)
+    required, against, both = (
+        add_reader(shop, now, "mamba", text="", **fields)[0]
+        for fields in (
+            {"required": ["kumquat"]},
+            {"against": "galaxies and their spectra"},
+            {"required": ["kumquat"], "against": "galaxies and their spectra"},
+        )
+    )
+    made = draft_all(shop, now, required, against, both)
+    assert [ids(found) for found in made] == [ids(wanted), set(), ids(wanted)]
+    assert made[1].skip_reason is SkipReason.NO_MATCH
+
+
+@pytest.mark.usefixtures("crowd")
+def test_a_text_against_lowers_what_is_like_it(shop: Workshop, now: datetime, fill: Fill) -> None:
+    plain = fill("mamba", 3)
+    lowered = fill(
+        "mamba", 3, title="Mamba for auctions", abstract=f"{TOPICS['mamba']} They bid in auctions and markets."
+    )
+    without, _ = add_reader(shop, now, "mamba", balance=0.0)
+    warned, _ = add_reader(shop, now, "mamba", balance=0.0, against="Auctions and markets with bidders")
+    before, after = (
+        {pick.paper.id: pick.relevance for pick in made.picks} for made in draft_all(shop, now, without, warned)
+    )
+    assert {paper.id for paper in plain} <= set(after)
+    assert all(after.get(paper.id, scoring.FLOOR) < before[paper.id] for paper in lowered if paper.id in before)
+    assert any(paper.id in before for paper in lowered)
+
+
+@pytest.mark.usefixtures("crowd")
+def test_a_removed_interest_is_never_ranked(shop: Workshop, now: datetime, fill: Fill) -> None:
+    fill("mamba", 3)
+    assert draft(shop, now, add_reader(shop, now, "mamba", removed_at=now)[0]).picks == []
 
 
 @pytest.mark.usefixtures("crowd")

@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 
 from digest.db import Database
 from digest.ranking import editions
-from digest.ranking.drafts import Draft, Pick
+from digest.ranking.drafts import Draft, Hidden, Pick
 from digest.tables import Edition, EditionItem, Paper, Run, SkipReason, Subscriber, SubscriberStatus
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -69,6 +69,7 @@ def test_active_subscribers_with_an_interest_are_due_when_their_moment_has_come(
             add_reader(session, now, status=status)
         make_subscriber(session, now)
         make_profile(session, make_subscriber(session, now), active=False)
+        make_profile(session, make_subscriber(session, now), removed_at=now)
     assert plan(database, now) == due
     assert plan(database, now, only=due[1]) == due[1:]
     assert plan(database, now, only=due[1] + 1) == []
@@ -92,6 +93,19 @@ def test_a_draft_is_stored_whole_and_in_order(database: Database, reader: Subscr
     assert [(item.rank, item.paper_id) for item in items] == [(n, paper.id) for n, paper in enumerate(papers, 1)]
     assert [item.score for item in items] == pytest.approx([0.9, 0.8, 0.7])
     assert {(item.relevance, item.trend, item.highlight) for item in items} == {(2.5, 0.25, "A sentence.")}
+
+
+def test_what_muted_words_kept_out_is_stored_whether_or_not_there_is_an_edition(
+    database: Database, reader: Subscriber, now: datetime
+) -> None:
+    with database.session() as session:
+        paper, hidden = make_paper(session, now), make_paper(session, now)
+        other = add_reader(session, now)
+    kept_out = [Hidden(hidden, 5, "quantum")]
+    full = Draft(make_draft(paper).picks, 7, hidden=kept_out)
+    store(database, {reader.id: full, other.id: Draft([], 7, SkipReason.NO_MATCH, kept_out)}, now)
+    expected = [{"paper": hidden.id, "profile": 5, "phrase": "quantum"}]
+    assert [edition.hidden for edition in stored(database)] == [expected, expected]
 
 
 def test_a_second_pass_finds_nobody_and_changes_nothing(database: Database, reader: Subscriber, now: datetime) -> None:

@@ -10,6 +10,7 @@ from digest import pipeline
 from digest.embeddings import lexical
 from digest.embeddings.encoder import LEXICAL, HashingEncoder
 from digest.embeddings.vectors import paper_text, profile_text
+from digest.ranking.briefs import brief_on
 from digest.ranking.candidates import load_library
 from digest.ranking.profiles import Examples, gather, load_examples
 from digest.ranking.scoring import Evidence
@@ -36,8 +37,9 @@ def evidence_of(shop: Workshop, now: datetime, *profiles: Profile) -> tuple[Evid
     with shop.database.session(write=False) as session:
         library = load_library(session, shop.encoder_name, now - timedelta(days=3), now)
         assert library is not None
-        examples = load_examples(session, library, profiles)
-        return gather(session, library, profiles, examples), examples
+        brief = brief_on(session, library.encoder, list(profiles), {})
+        examples = load_examples(session, library, brief.signs)
+        return gather(library, brief, examples), examples
 
 
 def test_words_likes_and_dislikes_are_a_row_each_and_silence_is_none(
@@ -140,7 +142,8 @@ def test_an_example_without_a_vector_is_left_out(
         like(session, profile, make_paper(session, now))
         library = load_library(session, shop.encoder_name, now - timedelta(days=3), now)
         assert library is not None
-        examples = load_examples(session, library, [profile])
+        brief = brief_on(session, library.encoder, [profile], {})
+        examples = load_examples(session, library, brief.signs)
     assert [paper.id for paper in examples.papers] == [papers[0].id]
 
 

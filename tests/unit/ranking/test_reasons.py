@@ -17,6 +17,7 @@ from digest.embeddings.encoder import LEXICAL, HashingEncoder
 from digest.embeddings.vectors import paper_text, profile_text
 from digest.papers import sentences
 from digest.ranking import drafts, reasons, scoring
+from digest.ranking.briefs import brief_on
 from digest.ranking.candidates import Library, load_library
 from digest.ranking.drafts import Pick
 from digest.ranking.profiles import Examples, gather, load_examples
@@ -71,8 +72,9 @@ def open_morning(shop: Workshop, now: datetime, **wishes: list[str]) -> Morning:
         library = load_library(session, shop.encoder_name, now - 7 * DAY, now)
         assert library is not None
         picks = drafts.draft(session, library, [subscriber], now, 3 * DAY)[subscriber.id].picks
-        examples = load_examples(session, library, profiles)
-        evidence = gather(session, library, profiles, examples)
+        brief = brief_on(session, library.encoder, profiles, {})
+        examples = load_examples(session, library, brief.signs)
+        evidence = gather(library, brief, examples)
     own = np.array([[i in set(owned(examples, profile)) for i in library.sample_ids] for profile in profiles])
     crowd = library.crowd
     contrast = scoring.contrast_direction(evidence.vectors, crowd.mean, crowd.covariance, crowd.size)

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import sparse
 
 from digest.embeddings import lexical
 from digest.embeddings.encoder import unit
@@ -127,6 +128,42 @@ def test_a_dislike_lowers_papers_like_it() -> None:
     assert disliked < other - 0.1
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(0, 4), st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_to_be_against_what_a_paper_is_never_raises_it(seed: int, likes: int, disliked_too: bool) -> None:
+    crowd, strange = random_view(200), random_view(2, seed=seed)
+    texts = [" ".join(np.random.default_rng(seed + n).choice(VOCABULARY, 12)) for n in range(3)]
+    paper = make_view(strange.vectors[:1], texts[:1])
+    pieces = [(strange.vectors[1], texts[1], likes, 1), (crowd.vectors[0], texts[2], 2, -1)][: 1 + disliked_too]
+    against = (strange.vectors[0], texts[0], 0, -1)
+
+    def relevance(*rows: tuple[Floats, str, int, int]) -> float:
+        vectors, words, counts, signs = zip(*rows, strict=True)
+        columns = {"owner": [0] * len(rows), "likes": [*counts], "sign": [*signs]}
+        queries, _ = fold(make_evidence(np.array(vectors), [*words], **columns), crowd)
+        return float(queries.relevance(paper)[0, 0])
+
+    assert relevance(*pieces, against) <= relevance(*pieces) + 1e-4
+
+
+def test_all_that_is_disliked_counts_the_same_however_it_is_said() -> None:
+    twice = make_evidence(axes([1.0], [0.0, 1.0], [0.0, 1.0]), owner=[0, 0, 0], likes=[3, 3, 3], sign=[1, -1, -1])
+    once = make_evidence(axes([1.0], [0.0, 1.0]), owner=[0, 0], likes=[3, 3], sign=[1, -1])
+    crowd, probe = random_view(300), random_view(20, seed=2)
+    expected = fold(once, crowd)[0].relevance(probe)
+    np.testing.assert_allclose(fold(twice, crowd)[0].relevance(probe), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("likes", [0, 5])
+def test_to_be_far_from_what_is_disliked_is_no_match(likes: int) -> None:
+    crowd = random_view(1000)
+    queries, _ = fold(make_evidence(axes([1.0]), ["term1 term2"], likes=[likes], sign=[-1]), crowd)
+    papers = make_view(axes([1.0], [-1.0]), ["term1 term2", "term9"])
+    near, far = queries.relevance(papers)[0]
+    assert near < 0 < far < scoring.FLOOR
+    assert queries.relevance(crowd).max() < scoring.FLOOR
+
+
 def test_by_words_alone_vectors_have_no_columns_and_words_decide() -> None:
     texts = ["graph theory", "graph cooking", "baking bread"]
     papers = make_view(np.empty((3, 0), np.float32), texts)
@@ -237,3 +274,33 @@ def test_the_inner_product_with_trend_is_the_blend_to_first_order() -> None:
     around = (2 + 0.01 * (direction[1] @ papers.T)).astype(np.float64)
     exact = scoring.blend(around, 0.01 * known, 0.6).astype(np.float64)
     np.testing.assert_allclose(np.diff(exact), 0.01 * 0.4 / 4 * np.diff(products[1]), atol=1e-5)
+
+
+@pytest.mark.parametrize("papers", [50, 500, 5_000])
+def test_contrast_by_the_inverse_is_contrast_by_solving(papers: int) -> None:
+    chance = np.random.default_rng(papers)
+    crowd = chance.normal(size=(300, 12)).astype(np.float32)
+    means, covariance = chance.normal(size=(4, 12)).astype(np.float32), np.cov(crowd.T).astype(np.float32)
+    solved = scoring.contrast_direction(means, crowd.mean(axis=0), covariance, papers)
+    inverse = scoring.precision(covariance, papers)
+    np.testing.assert_allclose(scoring.contrast_by(inverse, means, crowd.mean(axis=0)), solved, atol=1e-5)
+
+
+def test_without_vectors_there_is_no_contrast() -> None:
+    nothing = np.empty((1, 0), np.float32)
+    inverse = scoring.precision(np.empty((0, 0), np.float32), 5_000)
+    assert scoring.contrast_by(inverse, nothing, nothing[0]).shape == (1, 0)
+
+
+def test_a_view_of_the_terms_asked_for_gives_the_same_relevance() -> None:
+    chance = np.random.default_rng(5)
+    vectors = chance.normal(size=(6, 4)).astype(np.float32)
+    terms = [sparse.random(6, 40, 0.3, format="csr", random_state=seed).astype(np.float32) for seed in (1, 2)]
+    asked = np.array([3, 7, 20])
+    picked = np.zeros((40, 40), np.float32)
+    picked[asked, asked] = 1
+    weights = [sparse.csr_matrix(chance.random((1, 40)).astype(np.float32) @ picked) for _ in range(2)]
+    queries = Queries(vectors[:1], *weights, np.ones(1, np.float32))
+    narrow = Queries(vectors[:1], *(weight[:, asked] for weight in weights), np.ones(1, np.float32))
+    view = View(vectors, *terms)
+    np.testing.assert_allclose(narrow.relevance(view.columns(asked)), queries.relevance(view), rtol=1e-5)

@@ -10,7 +10,7 @@ from digest import pipeline
 from digest.embeddings.encoder import LEXICAL, HashingEncoder
 from digest.ranking import search
 from digest.ranking.search import Hit, Question
-from digest.tables import Paper
+from digest.tables import Paper, PaperVector
 from digest.workshop import Workshop
 
 DAY = timedelta(days=1)
@@ -86,3 +86,32 @@ def test_a_paper_that_is_not_embedded_yet_is_asked_for_in_words(shop: Workshop, 
     with shop.database.session() as session:
         fresh = make_paper(session, now, "galaxy").id
     assert topics_of(ask(shop, ask_paper(shop, fresh), now, 10)) == ["galaxy"] * 10
+
+
+def ask_shelf(shop: Workshop, question: Question, now: datetime, count: int = 5) -> list[Hit]:
+    with shop.database.session(write=False) as session:
+        desk = shop.desk(session, now)
+        assert desk is not None
+        return search.search_shelf(session, desk, question, count)
+
+
+@pytest.mark.parametrize("shop", ["hashing"], indirect=True)
+def test_a_shelf_gives_what_reading_all_vectors_gives(shop: Workshop, now: datetime) -> None:
+    for question in (ask_text(shop, TOPICS["mamba"]), ask_paper(shop, 3)):
+        slow, fast = ask(shop, question, now, 40), ask_shelf(shop, question, now, 40)
+        assert [hit.paper.id for hit in fast] == [hit.paper.id for hit in slow]
+        np.testing.assert_allclose(
+            [hit.relevance for hit in fast], [hit.relevance for hit in slow], rtol=1e-4, atol=1e-4
+        )
+        assert len(ask_shelf(shop, question, now, 7)) == 7
+
+
+@pytest.mark.parametrize("shop", ["hashing"], indirect=True)
+def test_what_changed_since_the_shelf_was_filled_is_not_found(shop: Workshop, now: datetime) -> None:
+    question = ask_text(shop, TOPICS["protein"])
+    assert len(ask_shelf(shop, question, now, 40)) == 40
+    with shop.database.session() as session:
+        session.get_one(Paper, 7).merged_into = 3
+        session.delete(session.get_one(PaperVector, (11, shop.encoder_name)))
+    found = {hit.paper.id for hit in ask_shelf(shop, question, now, 40)}
+    assert found == set(range(1, 41)) - {7, 11}

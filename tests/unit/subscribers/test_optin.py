@@ -1,17 +1,43 @@
 """Adding and finding subscribers: one spelling of an address, and nothing stored that was not checked."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from factories import make_subscriber
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from mailroom import OFFICE, letters, newest_token
+from sqlmodel import Session
 
 from digest.db import Database
-from digest.errors import InvalidRequest
+from digest.errors import InvalidRequest, Taken, TransientError
 from digest.mail.suppression import suppress
-from digest.subscribers.optin import MOST_PAPERS, Newcomer, activate, add, find, listing, parse_address
-from digest.tables import Subscriber, SubscriberStatus
+from digest.ranking import editions
+from digest.subscribers import profiles, schedule
+from digest.subscribers.optin import (
+    Newcomer,
+    activate,
+    add,
+    ask_to_sign_in,
+    confirm,
+    find,
+    listing,
+    page,
+    parse_address,
+    refuse,
+    register,
+    resubscribe,
+    sign_in,
+    subscribe,
+    unsubscribe,
+)
+from digest.subscribers.schedule import MOST_PAPERS
+from digest.tables import MailKind, Subscriber, SubscriberStatus
+
+ADA = "ada@example.org"
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -89,13 +115,14 @@ def test_only_an_active_subscriber_is_due_and_that_at_once(
     with database.session() as session:
         stored = add(session, newcomer(active=active), now)
     assert stored.status is status
+    assert stored.confirmed_at == (now if due else None)
     assert stored.next_edition_at == (now if due else None)
 
 
 def test_each_subscriber_has_a_key_of_their_own(database: Database, now: datetime) -> None:
     with database.session() as session:
-        keys = {add(session, newcomer(email=f"reader{n}@example.org"), now).link_key for n in range(5)}
-    assert len(keys) == 5
+        added = [add(session, newcomer(email=f"reader{n}@example.org"), now) for n in range(5)]
+    assert len({key for one in added for key in (one.link_key, one.feed_key)}) == 10
 
 
 @pytest.mark.parametrize(
@@ -161,3 +188,248 @@ def test_somebody_pending_gets_a_first_edition_once_they_are_active(database: Da
         assert (newcomer.status, newcomer.next_edition_at) == (SubscriberStatus.PENDING, None)
         activate(newcomer, now)
         assert (newcomer.status, newcomer.next_edition_at) == (SubscriberStatus.ACTIVE, now)
+        assert newcomer.confirmed_at == now
+
+
+# At the forms
+
+
+def known(session: Session, now: datetime, status: SubscriberStatus, **fields: Any) -> Subscriber:
+    confirmed = None if status is SubscriberStatus.PENDING else now
+    return make_subscriber(session, now, email=ADA, status=status, confirmed_at=confirmed, **fields)
+
+
+WRITTEN_TO = {  # what the owner of an address is told: at the form to subscribe, and at the form to sign in
+    None: (MailKind.CONFIRM, MailKind.NO_SUBSCRIPTION),
+    SubscriberStatus.PENDING: (MailKind.CONFIRM, MailKind.CONFIRM),
+    SubscriberStatus.ACTIVE: (MailKind.ALREADY_SUBSCRIBED, MailKind.SIGN_IN),
+    SubscriberStatus.PAUSED: (MailKind.ALREADY_SUBSCRIBED, MailKind.SIGN_IN),
+    SubscriberStatus.UNSUBSCRIBED: (MailKind.CONFIRM, MailKind.SIGN_IN),
+}
+
+
+@pytest.mark.parametrize("status", WRITTEN_TO)
+@pytest.mark.parametrize("form", [0, 1], ids=["subscribe", "sign in"])
+def test_the_answer_is_the_same_for_all_and_the_letter_tells_the_truth(
+    database: Database, now: datetime, status: SubscriberStatus | None, form: int
+) -> None:
+    with database.session() as session:
+        before = known(session, now, status).model_dump() if status else None
+        answer = ask_to_sign_in(session, OFFICE, "ADA@example.org ", now) if form else wish(session, now)
+        assert answer is None
+        assert letters(session) == [(WRITTEN_TO[status][form], ADA)]
+        stored = find(session, ADA)
+        assert stored.model_dump() == (before or stored.model_dump())
+        assert stored.status is (status or SubscriberStatus.PENDING)
+
+
+def wish(session: Session, now: datetime, text: str = "") -> None:
+    return subscribe(session, OFFICE, "ADA@example.org ", text, now)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_address_on_the_list_gets_no_letter_and_is_not_stored(
+    database: Database, now: datetime, is_known: bool
+) -> None:
+    with database.session() as session:
+        if is_known:
+            known(session, now, SubscriberStatus.ACTIVE)
+        suppress(session, ADA, "asked never to be mailed", now)
+        wish(session, now, "robots")
+        ask_to_sign_in(session, OFFICE, ADA, now)
+        assert letters(session) == []
+        assert len(listing(session)) == is_known
+
+
+def test_what_somebody_wants_to_read_is_their_first_interest(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        wish(session, now, "Robots that grasp\nwhat they have never seen\0 before")
+        (profile,) = profiles.listing(session, find(session, ADA))
+        assert profile.text == "Robots that grasp\nwhat they have never seen  before"
+        assert profile.name == "Robots that grasp what they have never…"
+
+
+def test_until_the_press_the_last_words_count_and_afterwards_a_stranger_s_do_not(
+    database: Database, now: datetime
+) -> None:
+    with database.session() as session:
+        for text in ("auctions", "robots", " \n"):
+            wish(session, now, text)
+        assert [profile.text for profile in profiles.listing(session, find(session, ADA))] == ["robots"]
+        confirm(session, newest_token(session), now)
+        for moment in (now + HOUR * 2, now + HOUR * 4):
+            wish(session, moment, "spam")
+            assert [profile.text for profile in profiles.listing(session, find(session, ADA))] == ["robots"]
+            unsubscribe(session, find(session, ADA), moment)
+
+
+@pytest.mark.parametrize(("email", "text"), [("ada@", ""), (ADA, "x" * 4001)])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_form_that_cannot_be_taken_is_refused_whether_or_not_the_address_is_known(
+    database: Database, now: datetime, email: str, text: str, is_known: bool
+) -> None:
+    with database.session() as session:
+        if is_known:
+            known(session, now, SubscriberStatus.ACTIVE)
+        with pytest.raises(InvalidRequest, match=r"not a mail address|4000 characters or fewer"):
+            subscribe(session, OFFICE, email, text, now)
+        assert letters(session) == []
+
+
+def test_editions_are_as_long_as_the_operator_says(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        subscribe(session, replace(OFFICE, papers=17), ADA, "", now)
+        assert find(session, ADA).papers_per_edition == 17
+
+
+# By the links
+
+
+def test_the_press_makes_a_reader_whose_first_edition_is_due(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        wish(session, now, "robots")
+        token = newest_token(session)
+        who = confirm(session, token, now + HOUR)
+        assert (who.email, who.status, who.confirmed_at) == (ADA, SubscriberStatus.ACTIVE, now + HOUR)
+        assert editions.plan(session, now + HOUR) == [who.id]
+        with pytest.raises(InvalidRequest, match="used already"):
+            confirm(session, token, now + HOUR)
+
+
+def test_the_button_for_who_only_wanted_to_sign_in_subscribes_too(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        ask_to_sign_in(session, OFFICE, ADA, now)
+        assert confirm(session, newest_token(session), now).status is SubscriberStatus.ACTIVE
+
+
+def test_who_left_comes_back_by_confirming_anew(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        who = known(session, now - HOUR, SubscriberStatus.UNSUBSCRIBED, left_at=now - HOUR)
+        wish(session, now)
+        confirm(session, newest_token(session), now)
+        assert (who.status, who.left_at, who.confirmed_at) == (SubscriberStatus.ACTIVE, None, now)
+
+
+def test_confirming_ends_no_pause(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        wish(session, now)
+        who = find(session, ADA)
+        activate(who, now)
+        schedule.pause(session, who, None, now)
+        assert confirm(session, newest_token(session), now).status is SubscriberStatus.PAUSED
+
+
+def test_an_address_that_is_not_to_be_mailed_any_more_cannot_be_confirmed(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        wish(session, now)
+        suppress(session, ADA, "complaint", now)
+        with pytest.raises(InvalidRequest, match="not to be mailed"):
+            confirm(session, newest_token(session), now)
+        assert find(session, ADA).status is SubscriberStatus.UNSUBSCRIBED
+
+
+def test_who_never_asked_is_forgotten_and_never_mailed_again(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        wish(session, now, "robots")
+        token = newest_token(session)
+        refuse(session, token, now)
+        assert listing(session) == []
+        assert letters(session) == []
+        wish(session, now)
+        assert letters(session) == []
+        with pytest.raises(InvalidRequest, match="not valid"):
+            confirm(session, token, now)
+
+
+def test_a_confirmed_reader_cannot_be_refused_by_the_letter(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        wish(session, now)
+        confirm(session, newest_token(session), now)
+        with pytest.raises(InvalidRequest, match="used already"):
+            refuse(session, newest_token(session), now)
+        assert find(session, ADA).status is SubscriberStatus.ACTIVE
+
+
+@pytest.mark.parametrize("status", [status for status in WRITTEN_TO if status not in (None, SubscriberStatus.PENDING)])
+def test_a_link_signs_in_and_changes_nothing(database: Database, now: datetime, status: SubscriberStatus) -> None:
+    with database.session() as session:
+        before = known(session, now, status).model_dump()
+        ask_to_sign_in(session, OFFICE, ADA, now)
+        assert sign_in(session, newest_token(session), now).model_dump() == before
+
+
+# Leaving
+
+
+@pytest.mark.parametrize("status", SubscriberStatus)
+def test_leaving_stops_all_editions_and_writes_nothing(
+    database: Database, now: datetime, status: SubscriberStatus
+) -> None:
+    with database.session() as session:
+        who = known(session, now, status, left_at=now if status is SubscriberStatus.UNSUBSCRIBED else None)
+        for moment in (now, now + HOUR):
+            unsubscribe(session, who, moment)
+            assert (who.status, who.left_at, who.paused_until) == (SubscriberStatus.UNSUBSCRIBED, now, None)
+        assert letters(session) == []
+
+
+def test_leaving_can_be_taken_back_and_the_editions_go_on(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        who = known(session, now, SubscriberStatus.ACTIVE, next_edition_at=now + HOUR)
+        unsubscribe(session, who, now)
+        for _ in range(2):
+            resubscribe(session, who, now)
+            assert (who.status, who.left_at) == (SubscriberStatus.ACTIVE, None)
+            assert who.next_edition_at == now + HOUR
+
+
+@pytest.mark.parametrize("status", [status for status in SubscriberStatus if status != SubscriberStatus.UNSUBSCRIBED])
+def test_who_did_not_leave_cannot_come_back(database: Database, now: datetime, status: SubscriberStatus) -> None:
+    with database.session() as session:
+        who = known(session, now, status)
+        resubscribe(session, who, now)
+        assert who.status is status
+
+
+def test_coming_back_goes_round_neither_the_press_nor_the_list(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        who = known(session, now, SubscriberStatus.PENDING, next_edition_at=None)
+        unsubscribe(session, who, now)
+        resubscribe(session, who, now)
+        assert (who.status, who.left_at) == (SubscriberStatus.PENDING, None)
+        suppress(session, ADA, "complaint", now)
+        with pytest.raises(InvalidRequest, match="not to be mailed"):
+            resubscribe(session, who, now)
+        assert who.status is SubscriberStatus.UNSUBSCRIBED
+
+
+def test_a_program_adds_somebody_once_and_a_letter_asks_them(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        who = register(session, OFFICE, Newcomer(ADA, hour=5), "mamba", now)
+        assert (who.status, who.hour, letters(session)) == (SubscriberStatus.PENDING, 5, [(MailKind.CONFIRM, ADA)])
+        assert [profile.text for profile in profiles.listing(session, who)] == ["mamba"]
+        with pytest.raises(Taken) as taken:
+            register(session, OFFICE, Newcomer("Ada@example.org", active=True), "", now)
+        assert taken.value.existing == who.id
+        assert confirm(session, newest_token(session), now).id == who.id
+
+
+def test_a_program_that_vouches_for_somebody_spares_them_the_letter(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        assert register(session, OFFICE, Newcomer(ADA, active=True), " ", now).status is SubscriberStatus.ACTIVE
+        assert letters(session) == []
+
+
+def test_nobody_is_added_whose_letter_has_to_wait(database: Database, now: datetime) -> None:
+    with pytest.raises(TransientError), database.session() as session:
+        register(session, replace(OFFICE, in_all=0), Newcomer(ADA), "", now)
+    with database.session(write=False) as session:
+        assert listing(session) == []
+
+
+def test_pages_follow_each_other(database: Database, now: datetime) -> None:
+    with database.session() as session:
+        made = [make_subscriber(session, now).id for _ in range(3)]
+        assert [one.id for one in page(session, 0, 2)] == made[:2]
+        assert [one.id for one in page(session, made[1], 2)] == made[2:]
+        assert page(session, made[2], 2) == []

@@ -1,166 +1,329 @@
-"""The page is calm and tells nothing of anybody; machines get short answers, also when the database is gone."""
+"""The whole web face: looking changes nothing, cookies are few and closed, and nothing that is sent breaks it."""
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
-import structlog
-from factories import make_profile, make_subscriber
-from real_servers import Redis, find_redis
-from servers import find_free_port
-from starlette.testclient import TestClient
+from browsing import ONE_DATABASE, Browser, Clock
+from editions import Sent, send_edition, sign_of_edition
+from factories import make_subscriber
+from scenes import everything
+from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from digest.clock import utc_now
-from digest.db import Database
-from digest.health import measure
-from digest.settings import Settings
-from digest.tables import Run
-from digest.web import app
+from digest import tokens
+from digest.errors import ConfigurationError
+from digest.subscribers import links
+from digest.subscribers.holders import sign_feed
+from digest.web import home
 from digest.web.app import make_app
 from digest.workshop import Workshop
 
+ADA = "ada@example.org"
+UNLIMITED = [
+    f"{rule}=100000/minute" for rule in ("subscribe", "sign-in", "links", "search", "preview", "votes", "submit")
+]
+
 
 @pytest.fixture
-def client(shop: Workshop) -> TestClient:
-    return TestClient(make_app(shop))
+def sent(shop: Workshop, clock: Clock) -> Sent:
+    """An edition with three papers that went to Ada; nobody is told to wait."""
+    shop.settings = shop.settings.model_copy(update={"limits": UNLIMITED})
+    return send_edition(shop, clock.now, ADA)
 
 
 @pytest.fixture
-def broken(settings: Settings, tmp_path: Path) -> Iterator[Workshop]:
-    """A workshop whose database is not one."""
-    (tmp_path / "broken.sqlite3").write_bytes(b"this is no database, and it is long enough to be looked at" * 20)
-    made = Workshop(settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'broken.sqlite3'}"}))
+def visitor(shop: Workshop, clock: Clock, sent: Sent) -> Iterator[Browser]:
+    """A browser of nobody, once the edition is out."""
+    assert sent.papers
+    made = Browser(shop, clock)
     yield made
-    made.database.dispose()
+    made.close()
 
 
-def with_broker(shop: Workshop, url: str) -> TestClient:
-    shop.settings = shop.settings.model_copy(update={"broker_url": url})
-    return TestClient(make_app(shop))
+def routes(browser: Browser) -> list[Route]:
+    return [route for route in browser.app.app.routes if isinstance(route, Route)]
 
 
-def run_well(shop: Workshop) -> None:
-    now = utc_now()
+def links_of_all_purposes(shop: Workshop, sent: Sent, clock: Clock) -> dict[str, str]:
+    """A token that is valid on the pages that begin with each name."""
+    secret, who = shop.settings.signing_key, sent.subscriber
     with shop.database.session() as session:
-        session.add(Run(stage="rank", moment=now, started_at=now, ok=True, report={"editions": 3, "seconds": 1.0}))
+        mailed = {purpose: links.issue(session, who, purpose, clock.now, ADA) for purpose in links.LIFE}
+    signed = {p: sign_of_edition(secret, p, who, sent.edition) for p in ("manage", "vote", "edition", "unsubscribe")}
+    pages = {"not-me": mailed["confirm"], "address": mailed["address-change"], "keep-address": mailed["address-cancel"]}
+    return {**mailed, **signed, **pages, "feeds": f"{sign_feed(secret, who)}.atom"}
 
 
-def test_the_page_says_in_one_sentence_that_today_is_all_right(shop: Workshop, client: TestClient) -> None:
-    run_well(shop)
-    answer = client.get("/")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "<p>Today is all right.</p>" in answer.text
+def addresses(browser: Browser, tokens_by_page: dict[str, str], sent: Sent) -> list[str]:
+    """Every route with something in place of its parts, where possible something that is there."""
+    found = []
+    for route in routes(browser):
+        token = tokens_by_page.get(route.path.split("/")[1], "x")
+        parts: dict[str, Any] = {
+            "token": token,
+            "name": token,
+            "paper": sent.papers[0].id,
+            "value": "more",
+            "form": "atom",
+        }
+        path = route.path_format
+        for name in route.param_convertors:
+            path = path.replace(f"{{{name}}}", str(parts.get(name, 1)))
+        found.append(path)
+    return found
 
 
-def test_the_page_says_when_it_is_not_and_names_no_subscriber(shop: Workshop, client: TestClient) -> None:
-    now = utc_now()
+def test_looking_at_every_page_changes_nothing(shop: Workshop, visitor: Browser, clock: Clock, sent: Sent) -> None:
+    visitor.sign_in(ADA)
+    paths = addresses(visitor, links_of_all_purposes(shop, sent, clock), sent)
+    assert len(paths) > 25
+    strangers, before = visitor.other(), everything(shop)
+    answers = {}
+    for path in paths:
+        for one in (visitor, strangers):
+            answers[path] = one.get(path).status_code
+            assert one.client.head(path).status_code == one.get(path).status_code
+    assert everything(shop) == before
+    assert {status for status in answers.values() if status >= 500} == set()
+    ours = ("/confirm/", "/sign-in/", "/not-me/", "/unsubscribe/", "/vote/", "/manage/", "/feeds/")
+    assert {answers[path] for path in paths if path.startswith(ours) and not path.endswith("/link")} == {200, 303}
+
+
+ODD = [
+    b"\xff\xfe\x00\x80",
+    b"email=%00&text=%00&website=%00&form_token=%00&choice=%00&interest=%00&reason=%00",
+    b"email=%ED%A0%80&text=%ED%A0%80&form_token=%ED%A0%80&reason=%ED%A0%80&choice=%ED%A0%80",
+    b"email=a&email=b&form_token=1&form_token=2&text=&text=",
+    b"&".join(b"a%d=1" % number for number in range(10_000)),
+    b"&&&===;;;%%%%zz%",
+    b"form_token=" + b"9" * 5_000 + b".x",
+    b"form_token=%D9%A1.x",
+    b"text=" + b"x" * 300_000,
+    b"{}",
+    b"",
+]
+KINDS = [
+    "application/x-www-form-urlencoded",
+    "application/x-www-form-urlencoded; charset=utf-16",
+    "application/json",
+    "text/plain",
+    "multipart/form-data",
+    "multipart/form-data; boundary=",
+    "multipart/form-data; boundary=" + "x" * 500,
+    "nonsense",
+    ";;;=",
+    "",
+]
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("kind", KINDS)
+def test_odd_bodies_are_refused_and_break_nothing(
+    shop: Workshop, visitor: Browser, clock: Clock, sent: Sent, kind: str
+) -> None:
+    paths = addresses(visitor, links_of_all_purposes(shop, sent, clock), sent)
+    for path in paths:
+        if not path.startswith("/unsubscribe/"):  # where any body will do
+            for body in ODD:
+                answer = visitor.post(path, body, Content_Type=kind)
+                assert answer.status_code in {200, 303, 400, 403, 404, 405, 413, 422}, (path, body[:40], kind)
+
+
+def part(name: str, content: bytes, *extra: str) -> bytes:
+    head = "\r\n".join((f'--b\r\nContent-Disposition: form-data; name="{name}"', *extra))
+    return f"{head}\r\n\r\n".encode() + content + b"\r\n"
+
+
+PARTS = [
+    (part("email", b"a\x00b@example.org"), "utf-8"),
+    (part("email", b"\\ud800"), "unicode_escape"),
+    (part("text", b"xn--" + b"\xff" * 70), "idna"),
+    (part("text", b"\xff" * 70), "punycode"),
+    (part("text", b"zzz"), "hex"),
+    (part("text", b"+2AA-"), "utf-7"),
+    (part("email", b"x", 'Content-Type: text/plain; charset="utf-16"'), "utf-8"),
+    (b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n", "utf-8"),
+    (b'--b\r\nContent-Disposition: form-data; name="f"; filename="x.txt"\r\n\r\nx\r\n', "utf-8"),
+    (b"--b\r\n\r\n", "utf-8"),
+    (b"--b", "utf-8"),
+    (part("text", b"x" * 250_000), "utf-8"),
+    (b"".join(part(f"a{number}", b"") for number in range(500)), "utf-8"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(PARTS)))
+@ONE_DATABASE
+def test_odd_parts_break_nothing(visitor: Browser, number: int) -> None:
+    parts, charset = PARTS[number]
+    kind = f"multipart/form-data; boundary=b; charset={charset}"
+    for path in ("/subscribe", "/sign-in", "/sign-out"):
+        answer = visitor.post(path, parts + b"--b--\r\n", Content_Type=kind)
+        assert answer.status_code in {400, 403, 422}, (path, answer.status_code)
+
+
+def test_odd_letters_in_forms_that_are_taken_break_nothing(visitor: Browser, sent: Sent) -> None:
+    """NULs and halves of letters, in every field of every form that a stranger or a reader can send."""
+    odd = b"\x00\xed\xa0\x80\xff\xf0\x9f\x98\x80".decode("latin-1")
+    vote = sent.vote(sent.papers[0], "less")
+    for path in ("/subscribe", "/sign-in", vote, sent.manage, sent.unsubscribe + "/instead", sent.unsubscribe):
+        for name in ("email", "text", "reason", "choice", "interest", "website", "List-Unsubscribe"):
+            answer = visitor.press(path, **{name: odd + "ada@example.org"})
+            assert answer.status_code in {200, 303, 400, 422}, (path, name)
+
+
+NUMBERS = ["0", "-1", "1.5", "9" * 18, str(2**63), str(10**30), "9" * 5000, "1e3", "%00", "١", "1%00"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_number_that_no_row_has_is_no_page(visitor: Browser, sent: Sent, number: str) -> None:
+    token = sent.vote(sent.papers[0], "more").split("/")[2]
+    for address in (f"/vote/{token}/{number}/more", f"/vote/{token}/{number}/undo"):
+        assert visitor.get(address).status_code == 404
+        assert visitor.post(address, {}).status_code == 404
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "/subscribe/",
+        "/unsubscribe/x/",
+        "/%0d%0aSet-Cookie:a=b",
+        "/" + "a" * 60_000,
+    ],
+)
+def test_an_odd_address_leads_nowhere(visitor: Browser, path: str) -> None:
+    answer = visitor.get(f"http://localhost:8000{path}")
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert "set-cookie" not in answer.headers
+
+
+# Cookies
+
+
+@ONE_DATABASE
+def test_who_only_reads_gets_no_cookie(visitor: Browser, sent: Sent) -> None:
+    for path in (
+        "/",
+        "/help",
+        "/privacy",
+        "/subscribe",
+        "/sign-in",
+        "/status",
+        "/trending.atom",
+        sent.unsubscribe,
+        "/x",
+    ):
+        assert "set-cookie" not in visitor.get(path).headers
+
+
+def test_the_cookie_is_closed_to_scripts_other_sites_and_plain_http(shop: Workshop, clock: Clock) -> None:
+    shop.settings = shop.settings.model_copy(update={"base_url": "https://papers.example"})
+    browser = Browser(shop, clock)
+    answer = browser.press("/subscribe", "Subscribe", email=ADA)
+    cookie = answer.headers["set-cookie"].lower()
+    assert cookie.startswith("__host-digest=")
+    assert {"httponly", "samesite=lax", "secure", "path=/"} <= {part.strip() for part in cookie.split(";")}
+    assert "domain" not in cookie
+    assert browser.mails()[0].urls[0].startswith("https://papers.example/")
+    browser.close()
+
+
+@ONE_DATABASE
+def test_a_cookie_that_is_not_ours_is_no_cookie(visitor: Browser) -> None:
+    for value in ("null", "eyJpZCI6ICJ4In0=", "a.b.c", "x" * 8_000, "\xe9"):
+        answer = visitor.client.get("/subscribe", headers={"Cookie": f"digest={value}".encode("latin-1")})
+        assert answer.status_code == 200
+
+
+# Errors
+
+
+@ONE_DATABASE
+def test_what_breaks_is_told_by_a_number_and_nothing_else(visitor: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a secret of ada@example.org")
+
+    monkeypatch.setattr(home, "JoinForm", fail)
+    visitor.client = type(visitor.client)(visitor.app, base_url=visitor.origin, raise_server_exceptions=False)
+    with capture_logs() as logged:
+        answer = visitor.get("/", Accept="text/html")
+    assert answer.status_code == 500
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    number = answer.headers["x-request-id"]
+    assert number in answer.text
+    assert "secret" not in answer.text + str(logged)
+    assert [(line["event"], line["request"]) for line in logged] == [("page_failed", number)]
+
+
+@ONE_DATABASE
+def test_a_body_of_a_megabyte_is_enough(visitor: Browser) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield from [b"x" * 100_000] * 11
+
+    assert visitor.client.post("/subscribe", content=chunks(), headers={"Content-Type": KINDS[0]}).status_code == 413
+    assert visitor.post("/subscribe", b"x" * (1024 * 1024 + 1)).status_code == 413
+
+
+# Settings
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"limits": ["search=often"]},
+        {"trusted_proxies": ["x"]},
+        {"allowed_hosts": ["a/b"]},
+        {"broker_url": "pigeon://hush"},
+    ],
+)
+def test_a_wrong_setting_is_told_when_the_service_starts(shop: Workshop, given: dict[str, object]) -> None:
+    shop.settings = shop.settings.model_copy(update=given)
+    with pytest.raises(ConfigurationError, match=r"^DIGEST_[^\n]*$"):
+        make_app(shop)
+
+
+def test_links_of_one_purpose_open_no_page_of_another(
+    shop: Workshop, visitor: Browser, clock: Clock, sent: Sent
+) -> None:
+    by_page = links_of_all_purposes(shop, sent, clock)
+    opened = {"confirm": {"not-me"}, "not-me": {"confirm"}}
+    pages = ["confirm", "not-me", "sign-in", "unsubscribe", "manage", "feeds"]
+    for name, token in by_page.items():
+        for page in pages:
+            if page != name and page not in opened.get(name, ()):
+                there = f"{token.removesuffix('.atom')}.atom" if page == "feeds" else token.removesuffix(".atom")
+                assert visitor.get(f"/{page}/{there}").status_code == 404, (name, page)
+        if name != "vote":
+            assert visitor.get(f"/vote/{token}/{sent.papers[0].id}/more").status_code == 404
+
+
+def test_a_new_key_voids_every_signed_link(shop: Workshop, visitor: Browser, sent: Sent) -> None:
+    paths = [sent.manage, sent.unsubscribe, sent.vote(sent.papers[0], "more")]
+    assert [visitor.get(path).status_code for path in paths] == [200] * 3
     with shop.database.session() as session:
-        who = make_subscriber(session, now, next_edition_at=now - timedelta(hours=1))
-        make_profile(session, who)
-    text = client.get("/").text
-    assert "<p>Today is not all right: something needs the operator.</p>" in text
-    assert who.email not in text
-    assert "1 edition" not in text
+        session.get_one(type(sent.subscriber), sent.subscriber.id).link_key = tokens.draw_key()
+    assert [visitor.get(path).status_code for path in paths] == [404] * 3
+    assert visitor.post(sent.unsubscribe, {}).status_code == 404
 
 
-def test_the_page_has_what_a_page_needs_and_fetches_nothing_from_elsewhere(client: TestClient) -> None:
-    text = client.get("/").text
-    for part in ('<html lang="en"', "<title>Paper Digest</title>", 'name="viewport"', "prefers-color-scheme: dark"):
-        assert part in text
-    assert re.findall(r"https?:|//|<script|<img|<link|@import|url\(", text) == []
+def test_after_ninety_days_only_leaving_is_left_of_a_mail(visitor: Browser, clock: Clock, sent: Sent) -> None:
+    paths = [sent.manage, sent.vote(sent.papers[0], "more"), sent.unsubscribe]
+    clock.move(days=90)
+    assert [visitor.get(path).status_code for path in paths] == [200] * 3
+    clock.move(days=1)
+    assert [visitor.get(path).status_code for path in paths] == [404, 404, 200]
+    assert clock.now - sent.edition.created_at > timedelta(days=90)
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/nowhere"])
-def test_every_answer_carries_the_headers_that_keep_browsers_safe(client: TestClient, path: str) -> None:
-    headers = client.get(path).headers
-    assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
-
-
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics"])
-def test_only_get_and_head_are_answered(client: TestClient, path: str) -> None:
-    assert client.head(path).status_code == 200
-    assert client.head(path).text == ""
-    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
-        assert client.request(method, path).status_code == 405
-
-
-def test_an_unknown_path_is_answered_plainly(client: TestClient) -> None:
-    answer = client.get("/nowhere")
-    assert (answer.status_code, answer.text, answer.headers["content-type"].split(";")[0]) == (
-        404,
-        "Not Found",
-        "text/plain",
-    )
-
-
-def test_ready_is_told_part_by_part(client: TestClient) -> None:
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"database": "ok", "schema": "ok"})
-
-
-def test_a_schema_of_another_release_is_not_ready(settings: Settings, tmp_path: Path) -> None:
-    empty = Workshop(settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'empty.sqlite3'}"}))
-    answer = TestClient(make_app(empty)).get("/readyz")
-    empty.database.dispose()
-    assert (answer.status_code, answer.json()) == (503, {"database": "ok", "schema": "of another release"})
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    with find_redis() as server:
-        yield server
-
-
-def test_the_broker_is_asked_where_there_is_one(shop: Workshop, redis: Redis) -> None:
-    answer = with_broker(shop, redis.url).get("/readyz")
-    assert (answer.status_code, answer.json()["broker"]) == (200, "ok")
-
-
-@pytest.mark.parametrize("url", ["redis://:hush@127.0.0.1:{port}/0", "pigeon://hush"])
-def test_a_broker_that_does_not_answer_is_told_without_its_reason(shop: Workshop, url: str) -> None:
-    with capture_logs() as logged:
-        answer = with_broker(shop, url.format(port=find_free_port())).get("/readyz")
-    assert (answer.status_code, answer.json()) == (503, {"database": "ok", "schema": "ok", "broker": "does not answer"})
-    assert [line["event"] for line in logged] == ["not_ready"]
-    assert "hush" not in str(logged)
-
-
-def test_without_a_database_nothing_of_the_error_is_told(broken: Workshop) -> None:
-    client = TestClient(make_app(broken))
-    with capture_logs() as logged:
-        answers = {path: client.get(path) for path in ("/", "/readyz", "/metrics")}
-    assert {answer.status_code for answer in answers.values()} == {503}
-    assert "the database does not answer" in answers["/"].text
-    assert answers["/readyz"].json() == {"database": "does not answer", "schema": "does not answer"}
-    assert answers["/metrics"].text == "the database does not answer\n"
-    assert "file is not" not in "".join(answer.text for answer in answers.values())
-    assert [line["event"] for line in logged].count("scrape_without_database") == 1
-
-
-def test_a_process_that_lives_says_so_without_its_database(broken: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Database, "session", None)
-    answer = TestClient(make_app(broken)).get("/healthz")
-    assert (answer.status_code, answer.text) == (200, "ok")
-
-
-def test_many_questions_at_once_cost_one_look(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[object] = []
-    monkeypatch.setattr(app, "measure", lambda *given: looks.append(given) or measure(*given))
-    for _ in range(5):
-        client.get("/")
-        client.get("/metrics")
-    assert len(looks) == 1
-    monkeypatch.setattr(app, "FRESH", -1)
-    client.get("/")
-    assert len(looks) == 2
-
-
-@pytest.fixture(autouse=True)
-def default_log() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
+def test_a_number_given_out_again_opens_nobody_elses_edition(shop: Workshop, visitor: Browser, sent: Sent) -> None:
+    with shop.database.session() as session:
+        other = make_subscriber(session, sent.edition.created_at)
+        session.get_one(type(sent.edition), sent.edition.id).subscriber_id = other.id
+    assert visitor.get(sent.vote(sent.papers[0], "more")).status_code == 404

@@ -14,7 +14,8 @@ from digest.web.metrics import METRICS
 from digest.workshop import Workshop
 
 MINUTE = timedelta(minutes=1)
-STAGES = ("trend", "embed_papers", "embed_profiles", "background", "rank", "compose", "deliver")
+PREPARING = ("lookup", "trend", "embed_papers", "embed_profiles", "background")
+STAGES = (*PREPARING, "tidy", "resume", "rank", "compose", "deliver")
 LABELS = {
     "source": {"digest_papers_received_24h", "digest_papers_new_24h"}
     | {"digest_source_failing", "digest_source_success_age_seconds"},

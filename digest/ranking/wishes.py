@@ -1,0 +1,48 @@
+"""What a profile asks for by name, as masks and bonuses over the papers of a library."""
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+
+from digest.embeddings.vectors import profile_text
+from digest.ranking.candidates import Library, Mask
+from digest.ranking.scoring import Floats
+from digest.tables import Profile
+
+KEYWORD_BONUS, AUTHOR_BONUS, CATEGORY_BONUS = 2.0, 2.5, 2.0  # in deviations; an explicit wish outweighs likeness
+
+
+def bonuses(library: Library, profile: Profile, *, has_likes: bool) -> Floats:
+    """What each paper gains by what the profile asks for by name, in deviations.
+
+    Categories and phrases that a paper must have are limits; of a profile that says nothing else they are its wish.
+    """
+    bonus = np.zeros(len(library.papers), np.float32)
+    only_limits = not (profile_text(profile) or has_likes or profile.authors)
+    for phrase in [*profile.keywords, *(profile.required if only_limits else [])]:
+        bonus[library.mentions(phrase)] += KEYWORD_BONUS
+    bonus[library.written_by(profile.authors)] += AUTHOR_BONUS
+    if profile.categories and only_limits:
+        bonus += CATEGORY_BONUS
+    return bonus
+
+
+def eligible(library: Library, profile: Profile) -> Mask:
+    """Which papers are in the profile's categories and have one of its required phrases, where it names any."""
+    mask = np.ones(len(library.papers), dtype=bool)
+    if profile.categories:
+        mask &= np.array([_is_in(paper.categories, profile.categories) for paper in library.papers], dtype=bool)
+    if profile.required:
+        mask &= library.mention_any(profile.required)
+    return mask
+
+
+def _is_in(categories: list[str], wanted: list[str]) -> bool:
+    """A paper whose source names no category is not ruled out; `cs` stands for every `cs.*`."""
+    return not categories or any(have == want or have.startswith(f"{want}.") for have in categories for want in wanted)
+
+
+def muted_at(profile: Profile, now: datetime) -> list[str]:
+    """The phrases that the profile mutes at `now`; the last day of one that is muted for a time is a day in UTC."""
+    today, until = now.astimezone(UTC).date(), profile.muted_until
+    return [phrase for phrase in profile.muted if phrase not in until or today <= date.fromisoformat(until[phrase])]

@@ -1,0 +1,60 @@
+"""Every persisted row, a class per table. Foreign keys, but no ORM relationships: a query says what it reads."""
+
+from sqlmodel import SQLModel
+
+from digest.tables.mail import (
+    BounceScore,
+    Edition,
+    EditionItem,
+    MailKind,
+    OutboxMessage,
+    OutboxState,
+    Pace,
+    SkipReason,
+    Suppression,
+)
+from digest.tables.papers import Background, Paper, PaperExternalId, PaperVector, Signal
+from digest.tables.people import (
+    ApiKey,
+    Feedback,
+    MailedLink,
+    PaperRequest,
+    Profile,
+    ProfileExample,
+    ProfileVector,
+    Subscriber,
+    SubscriberStatus,
+    WebSession,
+)
+from digest.tables.work import Batch, Lease, Run
+
+__all__ = [
+    "ApiKey",
+    "Background",
+    "Batch",
+    "BounceScore",
+    "Edition",
+    "EditionItem",
+    "Feedback",
+    "Lease",
+    "MailKind",
+    "MailedLink",
+    "OutboxMessage",
+    "OutboxState",
+    "Pace",
+    "Paper",
+    "PaperExternalId",
+    "PaperRequest",
+    "PaperVector",
+    "Profile",
+    "ProfileExample",
+    "ProfileVector",
+    "Run",
+    "SQLModel",
+    "Signal",
+    "SkipReason",
+    "Subscriber",
+    "SubscriberStatus",
+    "Suppression",
+    "WebSession",
+]

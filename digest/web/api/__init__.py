@@ -1,0 +1,1 @@
+"""The programming interface: what the pages do, for programs with a key."""
