@@ -25,7 +25,9 @@ PARTIAL = {  # indexes of the few rows that a tick looks for: (table, column, co
 
 
 def upgrade() -> None:
-    create_keys_to_pages()
+    create_api_key()
+    create_mailed_link()
+    create_web_session()
     create_paper_request()
     op.add_column("edition", sa.Column("hidden", sa.JSON(), server_default="[]", nullable=False))
     with op.batch_alter_table("feedback") as table:
@@ -68,7 +70,7 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def create_keys_to_pages() -> None:
+def create_api_key() -> None:
     op.create_table(
         "api_key",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -81,6 +83,9 @@ def create_keys_to_pages() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_api_key_digest")),
         sa.UniqueConstraint("name", name=op.f("uq_api_key_name")),
     )
+
+
+def create_mailed_link() -> None:
     op.create_table(
         "mailed_link",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -98,6 +103,9 @@ def create_keys_to_pages() -> None:
     op.create_index("ix_mailed_link_subscriber_id", "mailed_link", ["subscriber_id"])
     op.create_index("ix_mailed_link_expires_at", "mailed_link", ["expires_at"])
     op.create_index("ix_mailed_link_used_at", "mailed_link", ["used_at"])
+
+
+def create_web_session() -> None:
     op.create_table(
         "web_session",
         sa.Column("id", sa.Integer(), nullable=False),
