@@ -25,8 +25,9 @@ _DOI_PREFIX = re.compile(r"(?:https?://)?(?:dx\.|www\.)?doi\.org/|doi:\s*", re.I
 _DOI = re.compile(r"10\.\d{4,9}/\S+", re.ASCII)
 _ARXIV_DOI = "10.48550/arxiv."
 _LAST_MONTH_OF_FOUR_DIGITS = "1412"
-# Control characters other than white space, and the half characters (surrogates) that no UTF-8 can hold.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+# Control characters other than white space, those that turn the words after them around or cannot be seen, and the half
+# characters (surrogates) that no UTF-8 can hold.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:

@@ -125,4 +125,5 @@ def test_clean_text_can_be_stored_and_has_single_blanks(text: str) -> None:
 
 
 def test_clean_text_keeps_what_can_be_read() -> None:
+    assert clean_text("a \u202eb\u202c \u2067c\u200bd\ufeff \u0645\u200c\u0646") == "a b cd \u0645\u200c\u0646"
     assert clean_text("  a\x00b\n\tc\ud800 \u00a0 \u2028 é中 ") == "ab c é中"
