@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 from factories import TOPICS, make_paper, make_profile, make_subscriber
+from sqlalchemy import func
 from sqlmodel import select
 
 from digest.db import Database
-from digest.tables import Edition, OutboxMessage, OutboxState
+from digest.tables import Edition, OutboxMessage, OutboxState, PaperVector
 
 SUBSCRIBERS, PAPERS, KILLS = 200, 150, 10
 COMMAND = [sys.executable, "-m", "digest"]
@@ -39,7 +40,7 @@ def database(migrated: Path, tmp_path: Path) -> Database:
 
 
 def test_ten_kills_leave_one_file_for_every_due_edition(database: Database, tmp_path: Path) -> None:
-    reached = _run_with_kills(database, _environment(tmp_path), (-0.5, 2.5))
+    reached = _run_with_kills(database, _environment(tmp_path))
     messages = _check_all_sent(database)
     files = Counter(message_from_bytes(path.read_bytes())["Message-ID"] for path in (tmp_path / "outbox").glob("*.eml"))
     print(f"folder: stages reached when killed: {dict(reached)}; editions {len(messages)}")
@@ -51,38 +52,39 @@ def _environment(data_dir: Path) -> dict[str, str]:
     return {**os.environ, "DIGEST_DATA_DIR": str(data_dir), "DIGEST_ENCODER": "hashing", "DIGEST_SOURCES": ""}
 
 
-def _run_with_kills(database: Database, environment: dict[str, str], span: tuple[float, float]) -> Counter[str]:
-    """Kill ten runs, later and later, and let an eleventh finish; says how far the work had come at each kill.
-
-    `span` is between how many seconds after the usual start-up the random moments lie.
-    """
-    started = time.monotonic()
-    subprocess.run([*COMMAND, "migrate"], env=environment, capture_output=True, check=True)
-    start_up = time.monotonic() - started
+def _run_with_kills(database: Database, environment: dict[str, str]) -> Counter[str]:
+    """Kill ten runs, each further on in the work, and let an eleventh finish; says which stage each had reached."""
     chance = random.Random(20260506)
-    moments = sorted(start_up + chance.uniform(*span) for _ in range(KILLS))
-    reached = Counter(_kill(moment, database, environment) for moment in moments)
+    marks = sorted(chance.randrange(PAPERS + 3 * SUBSCRIBERS) for _ in range(KILLS))
+    reached = Counter(_kill(mark, database, environment) for mark in marks)
     last = subprocess.run([*COMMAND, "run"], env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert last.returncode == 0, last.stderr
     return reached
 
 
-def _kill(seconds: float, database: Database, environment: dict[str, str]) -> str:
+def _kill(mark: int, database: Database, environment: dict[str, str]) -> str:
+    """Kill a run as soon as `mark` steps are done in all, wherever it is then."""
     output = subprocess.DEVNULL
     process = subprocess.Popen([*COMMAND, "run"], env=environment, stdout=output, stderr=output)
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    else:
+    while process.poll() is None and sum(_count_done(database).values()) <= mark:
+        time.sleep(0.001)
+    if process.poll() is not None:
         return "finished"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return next(stage for stage, done in _count_done(database).items() if done)
+
+
+def _count_done(database: Database) -> dict[str, int]:
+    """How many papers or editions each stage has done, the last stage first."""
+    steps = {
+        "deliver": select(func.count()).where(OutboxMessage.state == OutboxState.SENT),
+        "compose": select(func.count()).select_from(OutboxMessage),
+        "rank": select(func.count()).select_from(Edition),
+        "embed": select(func.count()).select_from(PaperVector),
+    }
     with database.session(write=False) as session:
-        if session.exec(select(OutboxMessage).where(OutboxMessage.state == OutboxState.SENT)).first():
-            return "deliver"
-        if session.exec(select(OutboxMessage)).first():
-            return "compose"
-        return "rank" if session.exec(select(Edition)).first() else "embed"
+        return {stage: session.exec(query).one() for stage, query in steps.items()}
 
 
 def _check_all_sent(database: Database) -> list[OutboxMessage]:
