@@ -57,6 +57,13 @@ class Library:
         return np.array([np.nan if paper.trend is None else paper.trend for paper in self.papers], np.float32)
 
     @cached_property
+    def precedence(self) -> Ints:
+        """The place of each paper where scores tie: by trend, then votes, the newer listing day, the lower id."""
+        places = np.empty(len(self.papers), np.int64)
+        places[sorted(range(len(places)), key=lambda row: _standing(self.papers[row]))] = np.arange(len(places))
+        return places
+
+    @cached_property
     def ids(self) -> Ints:
         """The id of each paper."""
         return np.array([paper.id for paper in self.papers], np.int64)
@@ -114,8 +121,16 @@ class Library:
 
     def unfold(self) -> None:
         """Make now what is otherwise made at its first use."""
-        for made in (self.rows, self.trend, self.ids, self._announced, self.rows_by_stem, self.rows_by_author):
+        words = (self.rows_by_stem, self.rows_by_author)
+        for made in (self.rows, self.trend, self.precedence, self.ids, self._announced, *words):
             len(made)
+
+
+def _standing(paper: Paper) -> tuple[float, int, int, int]:
+    """What papers are ordered by where scores tie; votes that nobody counted come after none."""
+    trend = scoring.UNKNOWN_TREND if paper.trend is None else paper.trend
+    votes = (paper.trend_facts or {}).get("votes", -1)
+    return -trend, -votes, -paper.announced_at.toordinal(), paper.id
 
 
 def _listed_by(pairs: Iterable[tuple[T, int]]) -> dict[T, list[int]]:

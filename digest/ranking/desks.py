@@ -2,21 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 import numpy as np
 from sqlmodel import Session
 
+from digest.papers import trending
 from digest.ranking import candidates, scoring, wishes
 from digest.ranking.briefs import Brief
 from digest.ranking.candidates import Ints, Library, Mask
 from digest.ranking.profiles import gather, load_examples
-from digest.ranking.scoring import Floats, Queries
+from digest.ranking.scoring import Evidence, Floats, Queries
 from digest.tables import Profile, Subscriber
 
 WANTED = 4  # candidates per place in the edition
+EXACT = 3  # digits of a relevance; the last ones of a product depend on who else is in the batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ class Desk:
         self.library, self.brief, self.profiles, self.now = library, brief, brief.profiles, now
         self.examples = load_examples(session, library, brief.signs)
         self._since = {reader.subscriber.id: reader.since for reader in readers}
-        self.queries, self.crowd = self._ask()
+        everybody = list(range(len(self.profiles)))
+        self.evidence = gather(library, brief, self.examples)
+        self.queries, self.crowd = self._ask(self.evidence, everybody)
         self.balance = np.array([profile.balance for profile in self.profiles], np.float32)
         self.muted = [library.mention_any(wishes.muted_at(profile, now)) for profile in self.profiles]
         self._bonus = [self._bonus_of(profile) for profile in self.profiles]
@@ -58,7 +62,6 @@ class Desk:
         most = max((reader.subscriber.papers_per_edition for reader in readers), default=0)
         allowed = [open_ & ~muted for open_, muted in zip(self._open, self.muted, strict=True)]
         found = candidates.nearest(library, self.queries, self.balance, allowed, WANTED * most)
-        everybody = list(range(len(self.profiles)))
         self.likeness = self._look_at(everybody, self._with_wished(everybody, found, allowed))
         self.relevance = self.likeness + np.array(self._bonus).reshape(self.likeness.shape)
 
@@ -98,15 +101,61 @@ class Desk:
         return self._best({place: row + self._bonus[place] for place, row in zip(positions, likeness, strict=True)})
 
     def rank(self, matches: Sequence[Match]) -> list[Match]:
-        """Best first. Scores are rounded, because the last digits of a product depend on who else is in the batch."""
-        return sorted(matches, key=lambda match: (-round(match.score, 5), self.library.papers[match.row].id))
+        """Best first."""
+        precedence = self.library.precedence
+        return sorted(matches, key=lambda match: (-match.score, precedence[match.row]))
 
-    def _ask(self) -> tuple[Queries, Floats]:
+    def outside(self, subscriber_id: int) -> list[int]:
+        """Rows of new papers that trend and are of no interest to any of the subscriber's profiles, hottest first.
+
+        What a profile would match but for its limits is not among them, nor what one of them mutes, is against or has
+        as an example, nor what is in nobody's categories.
+        """
+        positions = self.positions[subscriber_id]
+        papers = [self.library.papers[row] for row in self._hot]
+        within = [wishes.in_categories(papers, self.profiles[place]) for place in positions]
+        fits = self.new(subscriber_id)[self._hot] & self._strange[positions].all(axis=0) & np.any(within, axis=0)
+        return [int(row) for row in self._hot[fits]]
+
+    @cached_property
+    def _hot(self) -> Ints:
+        """The rows of the papers that may be called trending, hottest first."""
+        order = np.argsort(self.library.precedence)
+        papers = self.library.papers
+        return np.array([row for row in order if trending.deserves_badge(papers[row].trend_facts)], np.int64)
+
+    @cached_property
+    def _strange(self) -> Mask:
+        """Which of the hot papers each profile neither matches nor mutes, has as an example or is against."""
+        hot, shape = self._hot, self.likeness.shape
+        bonus = np.array(self._bonus, np.float32).reshape(shape)[:, hot]
+        shut = [
+            muted[hot] | self.is_own(profile)[hot] for profile, muted in zip(self.profiles, self.muted, strict=True)
+        ]
+        matched = _reaches(self.queries.relevance(self.library.view.rows(hot)) + bonus)
+        return np.asarray(~(matched | np.array(shut, dtype=bool).reshape(matched.shape) | self._unwanted))
+
+    @cached_property
+    def _unwanted(self) -> Mask:
+        """Which of the hot papers each profile would match if what it is against were what it wants."""
+        unwanted = np.zeros((len(self.profiles), len(self._hot)), dtype=bool)
+        evidence, pieces = self.evidence, np.flatnonzero(self.evidence.sign < 0)
+        if len(pieces) and len(self._hot):
+            positions, owner = np.unique(evidence.owner[pieces], return_inverse=True)
+            rows = {name: getattr(evidence, name)[pieces] for name in ("vectors", "lift", "tfidf", "likes")}
+            turned = replace(evidence, **rows, owner=owner, sign=np.ones(len(pieces), np.int64))
+            queries, _ = self._ask(turned, positions.tolist())
+            unwanted[positions] = _reaches(queries.relevance(self.library.view.rows(self._hot)))
+        return unwanted
+
+    def _ask(self, evidence: Evidence, positions: list[int]) -> tuple[Queries, Floats]:
+        """Fold evidence of the profiles at `positions`, which own it in that order."""
         library, crowd = self.library, self.library.crowd
-        evidence = gather(library, self.brief, self.examples)
         contrast = scoring.contrast_direction(evidence.vectors, crowd.mean, crowd.covariance, crowd.size)
-        own = np.array([np.isin(library.sample_ids, self._own(profile)) for profile in self.profiles], dtype=bool)
-        own = own.reshape(len(self.profiles), len(library.sample_ids))
+        own = np.array(
+            [np.isin(library.sample_ids, self._own(self.profiles[place])) for place in positions], dtype=bool
+        )
+        own = own.reshape(len(positions), len(library.sample_ids))
         return scoring.fold(evidence, contrast, library.sample, own)
 
     def _own(self, profile: Profile) -> list[int]:
@@ -161,11 +210,16 @@ class Desk:
     def _best(self, relevances: Mapping[int, Floats], floor: float = scoring.FLOOR) -> list[Match]:
         """Every paper that reaches the floor, once, for the profile where it scores best."""
         best: dict[int, Match] = {}
-        for position, relevance in relevances.items():
-            rows = np.flatnonzero(relevance >= floor)
+        for position, exact in relevances.items():
+            rows = np.flatnonzero(_reaches(exact, floor))
+            relevance = np.round(exact, EXACT)
             scores = scoring.blend(relevance[rows], self.library.trend[rows], self.balance[position])
             for row, score in zip(rows, scores, strict=True):
                 known = best.get(int(row))
                 if known is None or score > known.score:
                     best[int(row)] = Match(int(row), position, float(score), float(relevance[row]))
         return self.rank(list(best.values()))
+
+
+def _reaches(relevance: Floats, floor: float = scoring.FLOOR) -> Mask:
+    return np.asarray(np.round(relevance, EXACT) >= floor, dtype=bool)

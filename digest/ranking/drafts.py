@@ -1,22 +1,27 @@
 """Drafts: which papers an edition would hold and why, for many subscribers at once. Writes nothing."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
 from sqlmodel import Session
 
-from digest.papers import trending
+from digest.embeddings import lexical
+from digest.log import get_logger
 from digest.ranking import briefs, reasons, reranking, scoring, wishes
 from digest.ranking.candidates import Library
 from digest.ranking.desks import Desk, Match, Reader
 from digest.ranking.reasons import Reason
+from digest.ranking.reranking import NO_GROUP, Cap, Choice
 from digest.tables import Paper, SkipReason, Subscriber
 
 FIRST_WINDOW = timedelta(days=7)  # how far a first edition looks back
 LONGEST_WINDOW = timedelta(days=14)  # and one after a long break
+WEEK = 7
+OF_ONE_SOURCE, BY_ONE_AUTHOR = 7, 2  # papers in ten
+ALIKE = 2  # near-duplicates in an edition
 BEST = 20  # what a muted word hid is told of while it would have stood among as many
 
 
@@ -45,23 +50,34 @@ class Hidden:
 class Draft:
     """What an edition would hold: picks in order, or a reason for there being none. `considered` papers were new.
 
-    `hidden` are the papers that muted words kept out, best first.
+    `hidden` are the papers that muted words kept out, best first; `gave_way` names the caps that would have made it
+    shorter.
     """
 
     picks: list[Pick] = field(default_factory=list)
     considered: int = 0
     skip_reason: SkipReason | None = None
     hidden: list[Hidden] = field(default_factory=list)
+    gave_way: list[str] = field(default_factory=list)
 
 
 def window_start(subscriber: Subscriber, now: datetime, window: timedelta) -> datetime:
     """Papers announced after this are candidates: those of the window before the last edition, and all since.
 
-    The window reaches back before the last edition, because a paper may reach us long after it was announced.
+    The window reaches back before the last edition, because a paper may reach us long after it was announced. It is
+    never shorter than the time between two editions, so that a weekly one is ranked over the week.
     """
     if subscriber.last_edition_at is None:
         return now - max(window, FIRST_WINDOW)
-    return max(subscriber.last_edition_at - window, now - max(window, LONGEST_WINDOW))
+    since = min(subscriber.last_edition_at - window, now - _longest_wait(subscriber.weekdays))
+    return max(since, now - max(window, LONGEST_WINDOW))
+
+
+def _longest_wait(weekdays: Collection[int]) -> timedelta:
+    """The longest time between two editions of a schedule."""
+    days = sorted(weekdays)
+    following = [*days[1:], *(day + WEEK for day in days[:1])]
+    return timedelta(days=max((after - day for day, after in zip(days, following, strict=True)), default=0))
 
 
 def draft(
@@ -73,7 +89,10 @@ def draft(
     readers = [Reader(subscriber, window_start(subscriber, now, window)) for subscriber in subscribers]
     brief = briefs.read(session, library.encoder, subscribers, min(reader.since for reader in readers))
     desk = Desk(session, library, brief, readers, now)
-    return {subscriber.id: make_draft(desk, subscriber) for subscriber in subscribers}
+    made = {subscriber.id: make_draft(desk, subscriber) for subscriber in subscribers}
+    if gave_way := Counter(name for found in made.values() for name in found.gave_way):
+        get_logger().info("caps_gave_way", **gave_way)
+    return made
 
 
 def make_draft(desk: Desk, subscriber: Subscriber) -> Draft:
@@ -83,10 +102,13 @@ def make_draft(desk: Desk, subscriber: Subscriber) -> Draft:
     hidden = _hidden(desk, subscriber, matches)
     if not considered or not matches:
         return Draft(considered=considered, skip_reason=_why_not(considered), hidden=hidden)
-    outside = _trending_outside(desk, subscriber)
-    picked = _choose(desk, matches, subscriber.papers_per_edition - len(outside))
-    picks = [*(make_pick(desk, match) for match in picked), *(_outside_pick(desk, row) for row in outside)]
-    return Draft(picks, considered, hidden=hidden)
+    outside = _fill_slots(desk, subscriber, {match.row for match in matches})
+    choice = _choose(desk, matches, outside, subscriber.papers_per_edition)
+    picks = [
+        *(make_pick(desk, matches[place]) for place in choice.rows),
+        *(_outside_pick(desk, row) for row in outside),
+    ]
+    return Draft(picks, considered, hidden=hidden, gave_way=choice.gave_way)
 
 
 def make_pick(desk: Desk, match: Match) -> Pick:
@@ -120,27 +142,49 @@ def _name_phrase(desk: Desk, match: Match) -> Hidden:
     return Hidden(desk.library.papers[match.row], profile.id, phrase)
 
 
-def _choose(desk: Desk, matches: list[Match], count: int) -> list[Match]:
-    """Variety and fair shares over the matches, which come best first."""
-    owners = [match.profile for match in matches]
-    weights = {position: desk.profiles[position].weight for position in set(owners)}
-    caps = reranking.fair_caps(weights, Counter(owners), count)
-    vectors = desk.library.view.vectors[[match.row for match in matches]]
-    scores = np.array([match.score for match in matches], np.float32)
-    picked = reranking.select(scores, vectors, np.array(owners, np.int64), caps, count)
-    return [matches[place] for place in picked]
+def _fill_slots(desk: Desk, subscriber: Subscriber, matched: set[int]) -> list[int]:
+    """Rows of papers from outside every profile that get a place because they trend, hottest first."""
+    count = subscriber.papers_per_edition
+    slots = reranking.trend_slots(float(desk.balance[desk.positions[subscriber.id]].max()), count)
+    rows = [row for row in desk.outside(subscriber.id) if row not in matched] if slots else []
+    return [rows[place] for place in reranking.admit(_caps(desk, rows, count), len(rows), slots)]
 
 
-def _trending_outside(desk: Desk, subscriber: Subscriber) -> list[int]:
-    """Rows of papers that no profile matches and nobody muted, but that trend."""
-    positions = desk.positions[subscriber.id]
-    slots = reranking.trend_slots(float(desk.balance[positions].max()), subscriber.papers_per_edition)
-    mask = desk.new(subscriber.id) & (desk.relevance[positions].max(axis=0) < scoring.FLOOR)
-    for position in positions:
-        mask &= ~desk.muted[position] & ~desk.is_own(desk.profiles[position])
-    papers = desk.library.papers
-    rows = [int(row) for row in np.flatnonzero(mask) if trending.deserves_badge(papers[row].trend_facts)]
-    return sorted(rows, key=lambda row: (-(papers[row].trend or 0), papers[row].id))[:slots]
+def _choose(desk: Desk, matches: list[Match], outside: list[int], count: int) -> Choice:
+    """Variety, fair shares and caps over the matches, which come best first; of `count` places some are taken."""
+    owners = np.array([match.profile for match in matches], np.int64)
+    weights = {position: desk.profiles[position].weight for position in set(owners.tolist())}
+    rows = [*(match.row for match in matches), *outside]
+    nobody = np.full(len(outside), NO_GROUP, np.int64)
+    places = count - len(outside)
+    source, *others = _caps(desk, rows, count)
+    caps = [source, reranking.cap_profiles(np.concatenate([owners, nobody]), weights, places), *others]
+    scores = np.array([*(match.score for match in matches), *(0.0 for _ in outside)])
+    taken = range(len(matches), len(rows))
+    return reranking.select(scores, desk.library.view.vectors[rows], caps, places, taken)
+
+
+def _caps(desk: Desk, rows: list[int], count: int) -> list[Cap]:
+    """The caps of a list of `count` papers, of which those at `rows` can be, in the order in which they give way."""
+    papers = [desk.library.papers[row] for row in rows]
+    sources = {paper.source for paper in papers}
+    return [
+        reranking.cap_groups(
+            "source",
+            [[paper.source] if len(sources) > 1 else [] for paper in papers],
+            reranking.scale(OF_ONE_SOURCE, count),
+        ),
+        reranking.cap_groups(
+            "author", [_outer_authors(paper) for paper in papers], reranking.scale(BY_ONE_AUTHOR, count)
+        ),
+        reranking.cap_groups("near_duplicate", reranking.cluster(desk.library.view.vectors[rows]), ALIKE),
+    ]
+
+
+def _outer_authors(paper: Paper) -> set[tuple[str, ...]]:
+    """The words of the first and the last author's names; of a list cut short, the last is not known."""
+    last = paper.authors[-1:] if paper.author_count <= len(paper.authors) else []
+    return {lexical.surface(name) for name in (*paper.authors[:1], *last)} - {()}
 
 
 def _outside_pick(desk: Desk, row: int) -> Pick:

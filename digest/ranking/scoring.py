@@ -222,14 +222,15 @@ def stand(relevance: float, crowd: Floats) -> Standing:
     return Standing(int(np.searchsorted(known, relevance - ROUNDING)), len(known))
 
 
-def blend(relevance: Floats, trend: Floats, balance: Floats) -> Floats:
+def blend(relevance: Floats, trend: Floats, balance: Floats) -> NDArray[np.float64]:
     """The score, 0..1: (1 - balance) s + balance * trend, with s = 1/2 at a relevance of two deviations.
 
-    All three broadcast; a trend that is not known (NaN) counts as the usual.
+    All three broadcast; a trend that is not known (NaN) counts as the usual. In double precision, so that balance 0
+    gives the order of relevance and balance 1 that of the trend.
     """
-    known = np.where(np.isnan(trend), UNKNOWN_TREND, trend)
-    closeness = 1 / (1 + np.exp(2.0 - np.clip(relevance, -30, 30)))
-    return np.asarray((1 - balance) * closeness + balance * known, np.float32)
+    known = np.where(np.isnan(trend), UNKNOWN_TREND, trend).astype(np.float64)
+    closeness = 1 / (1 + np.exp(2.0 - np.clip(relevance, -30, 30).astype(np.float64)))
+    return np.asarray((1 - balance) * closeness + balance * known, np.float64)
 
 
 def with_trend(vectors: Floats, trend: Floats) -> Floats:

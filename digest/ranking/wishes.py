@@ -1,5 +1,6 @@
 """What a profile asks for by name, as masks and bonuses over the papers of a library."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from digest.embeddings.vectors import profile_text
 from digest.ranking.candidates import Library, Mask
 from digest.ranking.scoring import Floats
-from digest.tables import Profile
+from digest.tables import Paper, Profile
 
 KEYWORD_BONUS, AUTHOR_BONUS, CATEGORY_BONUS = 2.0, 2.5, 2.0  # in deviations; an explicit wish outweighs likeness
 
@@ -29,12 +30,15 @@ def bonuses(library: Library, profile: Profile, *, has_likes: bool) -> Floats:
 
 def eligible(library: Library, profile: Profile) -> Mask:
     """Which papers are in the profile's categories and have one of its required phrases, where it names any."""
-    mask = np.ones(len(library.papers), dtype=bool)
-    if profile.categories:
-        mask &= np.array([_is_in(paper.categories, profile.categories) for paper in library.papers], dtype=bool)
-    if profile.required:
-        mask &= library.mention_any(profile.required)
-    return mask
+    mask = in_categories(library.papers, profile)
+    return mask & library.mention_any(profile.required) if profile.required else mask
+
+
+def in_categories(papers: Sequence[Paper], profile: Profile) -> Mask:
+    """Which of `papers` are in the profile's categories, where it names any."""
+    if not profile.categories:
+        return np.ones(len(papers), dtype=bool)
+    return np.array([_is_in(paper.categories, profile.categories) for paper in papers], dtype=bool)
 
 
 def _is_in(categories: list[str], wanted: list[str]) -> bool:
