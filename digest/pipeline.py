@@ -311,7 +311,7 @@ def _rank(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
         query = select(Subscriber).where(col(Subscriber.id).in_(ids), Subscriber.status == SubscriberStatus.ACTIVE)
         subscribers = session.exec(query.order_by(col(Subscriber.id))).all()
         since = min((drafts.window_start(subscriber, now, shop.window) for subscriber in subscribers), default=now)
-        made = drafts.draft(session, shop.library(session, since, now), subscribers, now, shop.window)
+        made = drafts.draft(session, shop.library(session, since, now), subscribers, now, shop.method)
     with shop.database.session() as session:
         counts = editions.store(session, made, now, shop.encoder_name)
         outbox.promise(session, shop.sender, list(made), now)

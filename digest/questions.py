@@ -2,7 +2,7 @@
 
 import glob
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def preview(shop: Workshop, now: datetime, subscriber: Subscriber) -> Draft:
     with shop.database.session(write=False) as session:
         since = drafts.window_start(subscriber, now, shop.window)
         library = shop.library(session, since, now)
-        return drafts.draft(session, library, [subscriber], now, shop.window)[subscriber.id]
+        return drafts.draft(session, library, [subscriber], now, shop.method)[subscriber.id]
 
 
 def newest_paper(shop: Workshop) -> str:
@@ -109,7 +109,7 @@ def preview_interests(shop: Workshop, now: datetime, subscriber: Subscriber, wan
     `subscriber` may be a row that was never stored, of somebody who has not given an address.
     """
     reader = previews.transient_reader(subscriber, now)
-    trial = previews.try_out(wanted, reader, shop.embed_texts if shop.encoder else None)
+    trial = replace(previews.try_out(wanted, reader, shop.embed_texts if shop.encoder else None), method=shop.method)
     library = shop.recent_library(now)
     with shop.database.session(write=False) as session:
         found = previews.rehearse(session, library, Reader(reader, now - RECENT), trial, now)

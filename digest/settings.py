@@ -98,6 +98,15 @@ class Settings(BaseSettings):
         ["cs.AI", "cs.CL", "cs.CV", "cs.LG", "stat.ML"], description="arXiv categories to follow, comma-separated"
     )
     poll_minutes: int = Field(60, ge=1, description="A source is asked at most this often")
+    ranker: str = Field("standard", description="Who ranks: `standard`, or `cosine` to compare with")
+    half_life_days: float = Field(
+        1095,
+        ge=0,
+        le=100_000,
+        description="An example or vote weighs half as much as one so many days younger; 0 means as much",
+    )
+    compare_ranker: str = Field("", description="A ranker to compare with it by readers' votes; empty turns that off")
+    compare_share: float = Field(0.5, ge=0, le=1, description="Share of the readers who compare, 0 to 1")
     window_days: int = Field(3, ge=1, le=60, description="How many days a new paper stays a candidate")
     tell_updates: bool = Field(
         default=False, description="Name papers that a reader got earlier and that have a new version since"

@@ -25,9 +25,10 @@ from digest.mail.pacing import Rules
 from digest.mail.smtp import Relay, SmtpTransport
 from digest.mail.transports import FolderTransport, MemoryTransport, Transport
 from digest.papers.categories import parse_category
-from digest.ranking import candidates
+from digest.ranking import candidates, registry
 from digest.ranking.candidates import Library
 from digest.ranking.libraries import RecentLibrary
+from digest.ranking.methods import Method
 from digest.ranking.search import Desk
 from digest.settings import Settings
 from digest.sources.arxiv import ArxivSource
@@ -108,6 +109,22 @@ class Workshop:
     def office(self) -> Office:
         """Who writes the letters."""
         return Office(self.sender, self.signing_keys, papers=self.settings.papers_per_edition)
+
+    @cached_property
+    def method(self) -> Method:
+        """How editions are made; raises ConfigurationError for a ranker that there is not."""
+        settings = self.settings
+        for name in filter(None, [settings.ranker, settings.compare_ranker]):
+            registry.find(name)
+        if settings.ranker == settings.compare_ranker:
+            raise ConfigurationError("DIGEST_COMPARE_RANKER is DIGEST_RANKER itself: name another one, or none.")
+        return Method(
+            window=self.window,
+            ranker=settings.ranker,
+            half_life=timedelta(days=settings.half_life_days),
+            challenger=settings.compare_ranker,
+            compare_share=settings.compare_share if settings.compare_ranker else 0.0,
+        )
 
     @property
     def rules(self) -> Rules:

@@ -3,7 +3,7 @@
 import click
 
 from digest import __version__
-from digest.cli import bounces, demo, doctor, keys, outbox, papers, people, runs, services, status
+from digest.cli import bounces, demo, doctor, keys, live, outbox, papers, people, runs, services, status
 from digest.cli.output import Group
 
 
@@ -42,6 +42,7 @@ for command in (
     runs.send_test,
     status.status,
     doctor.doctor,
+    live.evaluate_live,
     services.up,
     services.serve,
     services.schedule,

@@ -6,7 +6,7 @@ A brief is a value. A preview makes one of interests that nobody has stored, and
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from sqlalchemy import func
@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 from digest.db import batches
 from digest.embeddings.encoder import Vectors
 from digest.embeddings.vectors import from_bytes
+from digest.ranking.methods import STANDARD, USUAL, Method
 from digest.tables import (
     Edition,
     EditionItem,
@@ -34,15 +35,18 @@ NEVER_ARRIVED = [state.value for state in (OutboxState.EXPIRED, OutboxState.BOUN
 
 Work = aliased(Paper)  # what a paper that was found to be a duplicate has been merged into
 Signs = dict[tuple[int, int], int]
+Weights = dict[tuple[int, int], float]
+GivenAt = dict[tuple[int, int], datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
     """Active profiles, subscriber by subscriber, and what belongs to them by id.
 
-    `signs` are of examples, by profile and paper: +1 for more like it, -1 for less. `texts` are the unit vectors of
+    `signs` are of examples, by profile and paper: +1 for more like it, -1 for less. `weights` say how much each counts,
+    from 1 for the newest of a profile's sign down to 0; one that has none counts as 1. `texts` are the unit vectors of
     what profiles say in words, `against` of what they are against in words; those of silent profiles are not looked at.
-    `seen` are the papers, by subscriber, that are not to come again.
+    `seen` are the papers, by subscriber, that are not to come again. `ranker` names who answers (`registry`).
     """
 
     profiles: list[Profile]
@@ -50,18 +54,45 @@ class Brief:
     texts: dict[int, Vectors] = field(default_factory=dict)
     against: dict[int, Vectors] = field(default_factory=dict)
     seen: dict[int, set[int]] = field(default_factory=dict)
+    ranker: str = STANDARD
+    weights: Weights = field(default_factory=dict)
 
 
-def read(session: Session, encoder: str, subscribers: Sequence[Subscriber], since: datetime) -> Brief:
+def read(
+    session: Session, encoder: str, subscribers: Sequence[Subscriber], since: datetime, method: Method = USUAL
+) -> Brief:
     """What is stored of `subscribers`; of what they have seen, the papers announced after `since`."""
     people = [subscriber.id for subscriber in subscribers]
-    return brief_on(session, encoder, _active_profiles(session, people), _read_seen(session, people, since))
+    profiles = _active_profiles(session, people)
+    return brief_on(session, encoder, profiles, _read_seen(session, people, since), method)
 
 
-def brief_on(session: Session, encoder: str, profiles: list[Profile], seen: dict[int, set[int]]) -> Brief:
+def brief_on(
+    session: Session, encoder: str, profiles: list[Profile], seen: dict[int, set[int]], method: Method = USUAL
+) -> Brief:
     """What is stored of `profiles`."""
     ids = [profile.id for profile in profiles]
-    return Brief(profiles, _read_signs(session, ids), *_read_vectors(session, encoder, ids), seen)
+    signs, given_at = _read_examples(session, ids)
+    weights = weigh(signs, given_at, method.half_life)
+    return Brief(profiles, signs, *_read_vectors(session, encoder, ids), seen, method.ranker, weights)
+
+
+def turn(brief: Brief) -> Brief:
+    """The profiles that are against something, as if that were all they want."""
+    signs = {key: 1 for key, sign in brief.signs.items() if sign < 0}
+    speaking = {profile_id for profile_id, _ in signs} | brief.against.keys()
+    profiles = [
+        Profile(
+            id=profile.id,
+            subscriber_id=profile.subscriber_id,
+            name=profile.name,
+            text=profile.against,
+            created_at=profile.created_at,
+        )
+        for profile in brief.profiles
+        if profile.id in speaking or profile.against.strip()
+    ]
+    return Brief(profiles, signs, brief.against, ranker=brief.ranker, weights=brief.weights)
 
 
 def _active_profiles(session: Session, subscriber_ids: list[int]) -> list[Profile]:
@@ -73,16 +104,35 @@ def _active_profiles(session: Session, subscriber_ids: list[int]) -> list[Profil
     return found
 
 
-def _read_signs(session: Session, profile_ids: list[int]) -> Signs:
-    """The signs of the profiles' examples; a duplicate counts as what it is, and what was said last counts."""
+def weigh(signs: Signs, given_at: GivenAt, half_life: timedelta) -> Weights:
+    """2^(-age / half-life) of each example, its age counted from its profile's newest one of the same sign.
+
+    So time alone changes nothing. A half-life of zero means that age is no matter.
+    """
+    if not half_life:
+        return {}
+    newest: dict[tuple[int, int], datetime] = {}
+    for (profile_id, paper_id), moment in given_at.items():
+        side = (profile_id, signs[profile_id, paper_id])
+        newest[side] = max(newest.get(side, moment), moment)
+    return {key: 2 ** ((moment - newest[key[0], signs[key]]) / half_life) for key, moment in given_at.items()}
+
+
+def _read_examples(session: Session, profile_ids: list[int]) -> tuple[Signs, GivenAt]:
+    """The signs of the profiles' examples, and when they were given.
+
+    A duplicate counts as what it is, and what was said last counts.
+    """
     signs: Signs = {}
+    given_at: GivenAt = {}
     for some in batches(profile_ids, CHUNK):
         work = func.coalesce(Paper.merged_into, Paper.id)
-        query = select(ProfileExample.profile_id, work, ProfileExample.sign)
+        query = select(ProfileExample.profile_id, work, ProfileExample.sign, ProfileExample.created_at)
         query = query.join(Paper, col(Paper.id) == col(ProfileExample.paper_id))
-        rows = session.exec(query.where(col(ProfileExample.profile_id).in_(some)).order_by(col(ProfileExample.id)))
-        signs |= {(profile_id, paper_id): sign for profile_id, paper_id, sign in rows}
-    return signs
+        found = query.where(col(ProfileExample.profile_id).in_(some)).order_by(col(ProfileExample.id))
+        for profile_id, paper_id, sign, moment in session.exec(found):
+            signs[profile_id, paper_id], given_at[profile_id, paper_id] = sign, moment
+    return signs, given_at
 
 
 def _read_vectors(

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -10,11 +10,11 @@ import numpy as np
 from sqlmodel import Session
 
 from digest.papers import trending
-from digest.ranking import candidates, scoring, wishes
-from digest.ranking.briefs import Brief
+from digest.ranking import candidates, registry, scoring, wishes
+from digest.ranking.briefs import Brief, turn
 from digest.ranking.candidates import Ints, Library, Mask
-from digest.ranking.profiles import gather, load_examples
-from digest.ranking.scoring import Evidence, Floats, Queries
+from digest.ranking.profiles import load_examples
+from digest.ranking.scoring import Floats
 from digest.tables import Profile, Subscriber
 
 WANTED = 4  # candidates per place in the edition
@@ -50,11 +50,10 @@ class Desk:
         self, session: Session, library: Library, brief: Brief, readers: Sequence[Reader], now: datetime
     ) -> None:
         self.library, self.brief, self.profiles, self.now = library, brief, brief.profiles, now
-        self.examples = load_examples(session, library, brief.signs)
+        self.examples = load_examples(session, library, brief.signs, brief.weights)
         self._since = {reader.subscriber.id: reader.since for reader in readers}
+        self.queries, self.crowd = registry.find(brief.ranker)(library, brief, self.examples)
         everybody = list(range(len(self.profiles)))
-        self.evidence = gather(library, brief, self.examples)
-        self.queries, self.crowd = self._ask(self.evidence, everybody)
         self.balance = np.array([profile.balance for profile in self.profiles], np.float32)
         self.muted = [library.mention_any(wishes.muted_at(profile, now)) for profile in self.profiles]
         self._bonus = [self._bonus_of(profile) for profile in self.profiles]
@@ -79,7 +78,7 @@ class Desk:
 
     def is_own(self, profile: Profile) -> Mask:
         """Which papers are the profile's own examples."""
-        return np.isin(self.library.ids, self._own(profile))
+        return np.isin(self.library.ids, self.examples.ids(profile.id))
 
     def matches(self, subscriber_id: int, floor: float = scoring.FLOOR) -> list[Match]:
         """The candidates that reach the floor in one of the subscriber's profiles, best first."""
@@ -139,29 +138,13 @@ class Desk:
     def _unwanted(self) -> Mask:
         """Which of the hot papers each profile would match if what it is against were what it wants."""
         unwanted = np.zeros((len(self.profiles), len(self._hot)), dtype=bool)
-        evidence, pieces = self.evidence, np.flatnonzero(self.evidence.sign < 0)
-        if len(pieces) and len(self._hot):
-            positions, owner = np.unique(evidence.owner[pieces], return_inverse=True)
-            rows = {name: getattr(evidence, name)[pieces] for name in ("vectors", "lift", "tfidf", "likes")}
-            turned = replace(evidence, **rows, owner=owner, sign=np.ones(len(pieces), np.int64))
-            queries, _ = self._ask(turned, positions.tolist())
+        against = turn(self.brief)
+        if against.profiles and len(self._hot):
+            queries, _ = registry.find(against.ranker)(self.library, against, self.examples.turned())
+            place = {profile.id: place for place, profile in enumerate(self.profiles)}
+            positions = [place[profile.id] for profile in against.profiles]
             unwanted[positions] = _reaches(queries.relevance(self.library.view.rows(self._hot)))
         return unwanted
-
-    def _ask(self, evidence: Evidence, positions: list[int]) -> tuple[Queries, Floats]:
-        """Fold evidence of the profiles at `positions`, which own it in that order."""
-        library, crowd = self.library, self.library.crowd
-        contrast = scoring.contrast_direction(evidence.vectors, crowd.mean, crowd.covariance, crowd.size)
-        own = np.array(
-            [np.isin(library.sample_ids, self._own(self.profiles[place])) for place in positions], dtype=bool
-        )
-        own = own.reshape(len(positions), len(library.sample_ids))
-        return scoring.fold(evidence, contrast, library.sample, own)
-
-    def _own(self, profile: Profile) -> list[int]:
-        """The ids of the profile's own examples."""
-        rows = [*self.examples.liked[profile.id], *self.examples.disliked[profile.id]]
-        return [self.examples.papers[row].id for row in rows]
 
     def _bonus_of(self, profile: Profile) -> Floats:
         return wishes.bonuses(self.library, profile, has_likes=bool(self.examples.liked[profile.id]))

@@ -2,17 +2,20 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from sqlmodel import Session
 
+from digest.clock import local_day
 from digest.embeddings import lexical
 from digest.log import get_logger
 from digest.ranking import briefs, reasons, reranking, scoring, wishes
 from digest.ranking.candidates import Library
 from digest.ranking.desks import Desk, Match, Reader
+from digest.ranking.interleaving import interleave, takes_part, toss
+from digest.ranking.methods import OUTSIDE, Method
 from digest.ranking.reasons import Reason
 from digest.ranking.reranking import NO_GROUP, Cap, Choice
 from digest.tables import Paper, SkipReason, Subscriber
@@ -27,7 +30,7 @@ BEST = 20  # what a muted word hid is told of while it would have stood among as
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One paper for an edition; `profile_id` is None for one from outside every profile."""
+    """One paper for an edition, and whose pick it is; `profile_id` is None for one from outside every profile."""
 
     paper: Paper
     profile_id: int | None
@@ -35,6 +38,7 @@ class Pick:
     relevance: float
     reason: Reason
     highlight: str
+    ranker: str = OUTSIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +85,44 @@ def _longest_wait(weekdays: Collection[int]) -> timedelta:
 
 
 def draft(
-    session: Session, library: Library | None, subscribers: Sequence[Subscriber], now: datetime, window: timedelta
+    session: Session, library: Library | None, subscribers: Sequence[Subscriber], now: datetime, method: Method
 ) -> dict[int, Draft]:
     """The draft of each subscriber, by id."""
     if library is None or not library.papers or not subscribers:
         return {subscriber.id: Draft(skip_reason=SkipReason.NO_NEW_PAPERS) for subscriber in subscribers}
-    readers = [Reader(subscriber, window_start(subscriber, now, window)) for subscriber in subscribers]
-    brief = briefs.read(session, library.encoder, subscribers, min(reader.since for reader in readers))
+    made = _draft_by(session, library, subscribers, now, method)
+    teams = [who for who in subscribers if takes_part(who.id, method.challenger, method.compare_share)]
+    if teams:
+        other = _draft_by(session, library, teams, now, replace(method, ranker=method.challenger))
+        made |= {who.id: _draft_teams(who, now, made[who.id], other[who.id]) for who in teams}
+    return made
+
+
+def _draft_by(
+    session: Session, library: Library, subscribers: Sequence[Subscriber], now: datetime, method: Method
+) -> dict[int, Draft]:
+    readers = [Reader(subscriber, window_start(subscriber, now, method.window)) for subscriber in subscribers]
+    brief = briefs.read(session, library.encoder, subscribers, min(reader.since for reader in readers), method)
     desk = Desk(session, library, brief, readers, now)
     made = {subscriber.id: make_draft(desk, subscriber) for subscriber in subscribers}
     if gave_way := Counter(name for found in made.values() for name in found.gave_way):
         get_logger().info("caps_gave_way", **gave_way)
     return made
+
+
+def _draft_teams(subscriber: Subscriber, now: datetime, champion: Draft, challenger: Draft) -> Draft:
+    """One draft of two rankers'; what both pick from outside the profiles is the champion's, if it picks at all."""
+    ours, theirs = ([pick for pick in made.picks if pick.ranker != OUTSIDE] for made in (champion, challenger))
+    outside = [pick for pick in (champion.picks or challenger.picks) if pick.ranker == OUTSIDE]
+    places = min(max(len(ours), len(theirs)), subscriber.papers_per_edition - len(outside))
+    picks = interleave(ours, theirs, places, toss(subscriber.id, local_day(now, subscriber.zone)))
+    taken = {pick.paper.id for pick in picks}
+    return replace(
+        champion,
+        picks=[*picks, *(pick for pick in outside if pick.paper.id not in taken)],
+        skip_reason=champion.skip_reason and challenger.skip_reason,
+        hidden=[hidden for hidden in champion.hidden if hidden.paper.id not in taken],
+    )
 
 
 def make_draft(desk: Desk, subscriber: Subscriber) -> Draft:
@@ -122,6 +152,7 @@ def make_pick(desk: Desk, match: Match) -> Pick:
         relevance=match.relevance,
         reason=reasons.give_reason(library, match.row, profile, desk.examples, scoring.stand(likeness, crowd)),
         highlight=reasons.choose_highlight(library, match.row, desk.queries, match.profile),
+        ranker=desk.brief.ranker,
     )
 
 

@@ -131,6 +131,7 @@ def make_item(edition_id: int, rank: int, pick: Pick) -> EditionItem:
         reason=pick.reason,
         highlight=pick.highlight,
         version=pick.paper.version,
+        ranker=pick.ranker,
     )
 
 

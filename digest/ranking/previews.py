@@ -15,6 +15,7 @@ from digest.ranking.candidates import Library
 from digest.ranking.changes import Changes, compare
 from digest.ranking.desks import Desk, Reader
 from digest.ranking.drafts import Draft, Pick
+from digest.ranking.methods import USUAL, Method
 from digest.tables import Paper, Profile, SkipReason, Subscriber, SubscriberStatus
 
 MOST_MISSED = 5
@@ -37,12 +38,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Wanted interests as the ranker takes them: copies numbered -1, -2, …, which are nobody's, and their vectors."""
+    """Wanted interests as the ranker takes them: copies numbered -1, -2, …, which are nobody's, and their vectors.
+
+    `method` is by what they are tried.
+    """
 
     wanted: Sequence[Wanted]
     profiles: list[Profile]
     texts: dict[int, Vectors] = field(default_factory=dict)
     against: dict[int, Vectors] = field(default_factory=dict)
+    method: Method = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +92,21 @@ def rehearse(session: Session, library: Library | None, reader: Reader, trial: T
     if library is None or not library.papers:
         return Rehearsal(Draft(skip_reason=SkipReason.NO_NEW_PAPERS))
     who = reader.subscriber
-    stored = briefs.read(session, library.encoder, [who], reader.since)
-    desk = Desk(session, library, _write_brief(session, trial, stored.seen), [reader], now)
+    stored = briefs.read(session, library.encoder, [who], reader.since, trial.method)
+    desk = Desk(session, library, _write_brief(session, trial, stored), [reader], now)
     made = drafts.make_draft(desk, who)
     before = drafts.make_draft(Desk(session, library, stored, [reader], now), who) if stored.profiles else Draft()
     ids = [[pick.paper.id for pick in draft.picks] for draft in (before, made)]
     return Rehearsal(made, _missed(desk, who, made), len(desk.repeated(who.id)), compare(*ids))
 
 
-def _write_brief(session: Session, trial: Trial, seen: dict[int, set[int]]) -> Brief:
+def _write_brief(session: Session, trial: Trial, stored: Brief) -> Brief:
+    """What the trial says; an example that a stored profile has counts as much as it does there."""
     active = [profile for profile in trial.profiles if profile.active and profile.removed_at is None]
-    return Brief(active, _sign(session, trial), trial.texts, trial.against, seen)
+    copies = {want.profile.id: profile.id for profile, want in zip(trial.profiles, trial.wanted, strict=True)}
+    weights = {(copies[who], paper): weight for (who, paper), weight in stored.weights.items() if who in copies}
+    signs = _sign(session, trial)
+    return Brief(active, signs, trial.texts, trial.against, stored.seen, trial.method.ranker, weights)
 
 
 def _sign(session: Session, trial: Trial) -> Signs:

@@ -11,9 +11,9 @@ from digest.db import batches
 from digest.embeddings import lexical
 from digest.embeddings.encoder import Vectors
 from digest.embeddings.vectors import against_text, profile_text, rankable
-from digest.ranking.briefs import Brief, Signs
-from digest.ranking.candidates import Library, make_view
-from digest.ranking.scoring import Evidence, Matrix, View
+from digest.ranking.briefs import Brief, Signs, Weights
+from digest.ranking.candidates import Library, Mask, make_view
+from digest.ranking.scoring import Evidence, Floats, Matrix, View
 from digest.tables import Paper
 
 CHUNK = 1_000
@@ -21,12 +21,28 @@ CHUNK = 1_000
 
 @dataclass(slots=True)
 class Examples:
-    """The example papers of a batch of profiles, in both views; `liked` and `disliked` name rows per profile id."""
+    """The example papers of a batch of profiles, in both views; `liked` and `disliked` name rows per profile id.
+
+    `weights` say how much a row counts for a profile (id), where that is less than 1.
+    """
 
     papers: list[Paper]
     view: View
     liked: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     disliked: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    weights: dict[tuple[int, int], float] = field(default_factory=dict)
+
+    def weigh(self, profile_id: int, rows: list[int]) -> Floats:
+        """How much each of `rows` counts for a profile: shape (len(rows),)."""
+        return np.array([self.weights.get((profile_id, row), 1.0) for row in rows], np.float32)
+
+    def turned(self) -> "Examples":
+        """What is disliked as if it were liked."""
+        return Examples(self.papers, self.view, liked=self.disliked, weights=self.weights)
+
+    def ids(self, profile_id: int) -> list[int]:
+        """The ids of a profile's own examples."""
+        return [self.papers[row].id for row in (*self.liked[profile_id], *self.disliked[profile_id])]
 
 
 @dataclass(slots=True)
@@ -41,12 +57,13 @@ class _Piece:
     tfidf: Matrix
 
 
-def load_examples(session: Session, library: Library, signs: Signs) -> Examples:
+def load_examples(session: Session, library: Library, signs: Signs, weights: Weights | None = None) -> Examples:
     """The examples that this encoder has a vector of."""
     papers = _papers_by_id(session, library.encoder, sorted({paper_id for _, paper_id in signs}))
     view, _ = make_view(session, library.encoder, library.crowd, papers)
-    examples = Examples(papers, view)
     places = {paper.id: row for row, paper in enumerate(papers)}
+    known = {key: weight for key, weight in (weights or {}).items() if key[1] in places}
+    examples = Examples(papers, view, weights={(key[0], places[key[1]]): weight for key, weight in known.items()})
     for (profile_id, paper_id), sign in signs.items():
         if paper_id in places:
             (examples.liked if sign > 0 else examples.disliked)[profile_id].append(places[paper_id])
@@ -58,6 +75,12 @@ def _papers_by_id(session: Session, encoder: str, ids: list[int]) -> list[Paper]
     return [paper for some in batches(ids, CHUNK) for paper in session.exec(found.where(col(Paper.id).in_(some)))]
 
 
+def own_examples(library: Library, brief: Brief, examples: Examples) -> Mask:
+    """Which papers of the library's sample are examples of which profile: (profiles, sample)."""
+    own = [np.isin(library.sample_ids, examples.ids(profile.id)) for profile in brief.profiles]
+    return np.array(own, dtype=bool).reshape(len(brief.profiles), len(library.sample_ids))
+
+
 def gather(library: Library, brief: Brief, examples: Examples) -> Evidence:
     """The evidence of a brief's profiles, in their order."""
     pieces: list[_Piece] = []
@@ -65,7 +88,7 @@ def gather(library: Library, brief: Brief, examples: Examples) -> Evidence:
         pieces += _words(library, (owner, 1), profile_text(profile), brief.texts.get(profile.id))
         for sign, rows in ((1, examples.liked[profile.id]), (-1, examples.disliked[profile.id])):
             if rows:
-                pieces.append(_papers(owner, sign, rows, examples))
+                pieces.append(_papers((owner, sign), rows, examples.weigh(profile.id, rows), examples))
         pieces += _words(library, (owner, -1), against_text(profile), brief.against.get(profile.id))
     return _stack(pieces, library)
 
@@ -81,11 +104,13 @@ def _words(library: Library, whose: tuple[int, int], text: str, vector: Vectors 
     return [_Piece(owner, 0, sign, dense, lexical.presence(counts), lexical.tfidf(counts, idf))]
 
 
-def _papers(owner: int, sign: int, rows: list[int], examples: Examples) -> _Piece:
+def _papers(whose: tuple[int, int], rows: list[int], weights: Floats, examples: Examples) -> _Piece:
+    """The mean over `whose` (owner and sign) papers at `rows`, by their weights."""
     view = examples.view.rows(np.array(rows, np.int64))
-    share = sparse.csr_matrix(lexical.presence(view.saturated).mean(axis=0), dtype=np.float32)
-    overlap = lexical.scale_rows(sparse.csr_matrix(view.tfidf.mean(axis=0), dtype=np.float32))
-    return _Piece(owner, len(rows), sign, view.vectors.mean(axis=0), share, overlap)
+    mean = sparse.csr_matrix(weights / weights.sum())
+    share = sparse.csr_matrix(mean @ lexical.presence(view.saturated), dtype=np.float32)
+    overlap = lexical.scale_rows(sparse.csr_matrix(mean @ view.tfidf, dtype=np.float32))
+    return _Piece(whose[0], len(rows), whose[1], np.asarray(mean @ view.vectors, np.float32)[0], share, overlap)
 
 
 def _stack(pieces: list[_Piece], library: Library) -> Evidence:

@@ -43,7 +43,8 @@ class Edition(SQLModel, table=True):
 class EditionItem(SQLModel, table=True):
     """A paper at a rank in an edition, with its score and the reason, made of the ranker's own terms.
 
-    `version` is the paper's that the reader got, or was told of since.
+    `version` is the paper's that the reader got, or was told of since. `ranker` is whose pick it is: “outside” for one
+    from outside every profile, empty where that was not written down.
     """
 
     __tablename__ = "edition_item"
@@ -59,6 +60,7 @@ class EditionItem(SQLModel, table=True):
     trend: float | None = None
     reason: dict[str, Any] = Field(sa_type=JSON)
     highlight: str = ""
+    ranker: str = Field(default="", max_length=32)
     version: int | None = None
 
 

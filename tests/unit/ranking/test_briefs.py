@@ -1,6 +1,7 @@
 """What is read of a batch of people: what counts now, and nothing that was taken back."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from sqlmodel import select
 from digest import pipeline
 from digest.embeddings.encoder import LEXICAL, HashingEncoder
 from digest.ranking import briefs
-from digest.tables import ProfileVector
+from digest.ranking.methods import Method
+from digest.tables import ProfileExample, ProfileVector
 from digest.workshop import Workshop
 
 DAY = timedelta(days=1)
@@ -63,3 +65,22 @@ def test_signs_are_by_work_and_the_last_word_counts(shop: Workshop, now: datetim
         like(session, profile, duplicate, -1)
         brief = briefs.brief_on(session, shop.encoder_name, [profile], {})
     assert brief.signs == {(profile.id, work.id): -1, (profile.id, other.id): 1}
+
+
+def test_an_example_weighs_by_how_much_older_it_is_than_the_newest_of_its_sign(shop: Workshop, now: datetime) -> None:
+    ages = {"new": (1, 100), "year": (1, 465), "later": (1, 830), "bad": (-1, 500), "worse": (-1, 865)}
+    with shop.database.session() as session:
+        profile = make_profile(session, make_subscriber(session, now))
+        given = {name: make_paper(session, now).id for name in ages}
+        for name, (sign, age) in ages.items():
+            moment = now - age * DAY
+            row = ProfileExample(profile_id=profile.id, paper_id=given[name], sign=sign, created_at=moment)
+            session.add(row)
+        session.flush()
+        read = partial(briefs.brief_on, session, shop.encoder_name, [profile], {})
+        by_year, never = read(Method(half_life=365 * DAY)), read(Method(half_life=0 * DAY))
+    assert {name: by_year.weights[profile.id, given[name]] for name in ages} == pytest.approx(
+        {"new": 1, "year": 0.5, "later": 0.25, "bad": 1, "worse": 0.5}
+    )
+    assert never.weights == {}
+    assert by_year.signs == never.signs

@@ -14,6 +14,7 @@ from digest.embeddings.encoder import LEXICAL
 from digest.ranking import drafts, scoring
 from digest.ranking.candidates import load_library
 from digest.ranking.drafts import Draft
+from digest.ranking.methods import Method
 from digest.ranking.reasons import Reason
 from digest.tables import (
     Edition,
@@ -64,7 +65,7 @@ def draft_all(shop: Workshop, now: datetime, *subscribers: Subscriber) -> list[D
     pipeline.prepare(shop, now)
     with shop.database.session(write=False) as session:
         library = load_library(session, shop.encoder_name, now - 15 * DAY, now)
-        made = drafts.draft(session, library, subscribers, now, WINDOW)
+        made = drafts.draft(session, library, subscribers, now, Method(WINDOW))
     return [made[subscriber.id] for subscriber in subscribers]
 
 
@@ -482,4 +483,4 @@ def test_for_nobody_there_is_no_draft(shop: Workshop, now: datetime, fill: Fill)
     fill("mamba", 3)
     with shop.database.session(write=False) as session:
         library = shop.library(session, now - 7 * DAY, now)
-        assert drafts.draft(session, library, [], now, 3 * DAY) == {}
+        assert drafts.draft(session, library, [], now, Method()) == {}

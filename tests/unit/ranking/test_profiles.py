@@ -12,9 +12,10 @@ from digest.embeddings.encoder import LEXICAL, HashingEncoder
 from digest.embeddings.vectors import paper_text, profile_text
 from digest.ranking.briefs import brief_on
 from digest.ranking.candidates import load_library
+from digest.ranking.methods import Method
 from digest.ranking.profiles import Examples, gather, load_examples
 from digest.ranking.scoring import Evidence
-from digest.tables import Paper, Profile, Subscriber
+from digest.tables import Paper, Profile, ProfileExample, Subscriber
 from digest.workshop import Workshop
 
 ENCODER = HashingEncoder()
@@ -145,6 +146,49 @@ def test_an_example_without_a_vector_is_left_out(
         brief = brief_on(session, library.encoder, [profile], {})
         examples = load_examples(session, library, brief.signs)
     assert [paper.id for paper in examples.papers] == [papers[0].id]
+
+
+def test_examples_weigh_what_the_brief_says_and_as_much_as_any_where_it_says_nothing(
+    shop: Workshop, now: datetime, papers: list[Paper], subscriber: Subscriber
+) -> None:
+    with shop.database.session() as session:
+        first, second = (
+            make_profile(session, subscriber, name="first"),
+            make_profile(session, subscriber, name="second"),
+        )
+        for profile in (first, second):
+            like(session, profile, papers[0])
+            like(session, profile, papers[1])
+    pipeline.prepare(shop, now)
+    with shop.database.session(write=False) as session:
+        library = load_library(session, shop.encoder_name, now - timedelta(days=3), now)
+        assert library is not None
+        brief = brief_on(session, library.encoder, [first, second], {})
+        weights = {(first.id, papers[0].id): 0.25, (first.id, papers[4].id): 0.5}
+        examples = load_examples(session, library, brief.signs, weights)
+    assert examples.weigh(first.id, examples.liked[first.id]).tolist() == [0.25, 1]
+    assert examples.weigh(second.id, examples.liked[second.id]).tolist() == [1, 1]
+
+
+def test_likes_are_averaged_by_their_weights(
+    shop: Workshop, now: datetime, papers: list[Paper], subscriber: Subscriber
+) -> None:
+    with shop.database.session() as session:
+        profile = make_profile(session, subscriber, text="")
+        for paper, age in ((papers[0], 365), (papers[1], 0)):
+            moment = now - timedelta(days=age)
+            session.add(ProfileExample(profile_id=profile.id, paper_id=paper.id, created_at=moment))
+    pipeline.prepare(shop, now)
+    with shop.database.session(write=False) as session:
+        library = load_library(session, shop.encoder_name, now - timedelta(days=3), now)
+        assert library is not None
+        brief = brief_on(session, library.encoder, [profile], {}, Method(half_life=timedelta(days=365)))
+        examples = load_examples(session, library, brief.signs, brief.weights)
+        evidence = gather(library, brief, examples)
+    old, new = examples.view.vectors
+    np.testing.assert_allclose(evidence.vectors[0], (old + 2 * new) / 3, atol=1e-6)
+    expected = (examples.view.tfidf[0] + 2 * examples.view.tfidf[1]).toarray()
+    np.testing.assert_allclose(evidence.tfidf.toarray(), expected / np.linalg.norm(expected), atol=1e-6)
 
 
 def test_by_words_alone_evidence_has_words_and_no_columns(

@@ -20,6 +20,7 @@ from digest.ranking import drafts, reasons, scoring
 from digest.ranking.briefs import brief_on
 from digest.ranking.candidates import Library, load_library
 from digest.ranking.drafts import Pick
+from digest.ranking.methods import USUAL
 from digest.ranking.profiles import Examples, gather, load_examples
 from digest.ranking.scoring import Floats, Queries, Standing, View
 from digest.tables import Paper, Profile
@@ -71,7 +72,7 @@ def open_morning(shop: Workshop, now: datetime, **wishes: list[str]) -> Morning:
     with shop.database.session(write=False) as session:
         library = load_library(session, shop.encoder_name, now - 7 * DAY, now)
         assert library is not None
-        picks = drafts.draft(session, library, [subscriber], now, 3 * DAY)[subscriber.id].picks
+        picks = drafts.draft(session, library, [subscriber], now, USUAL)[subscriber.id].picks
         brief = brief_on(session, library.encoder, profiles, {})
         examples = load_examples(session, library, brief.signs)
         evidence = gather(library, brief, examples)

@@ -1,0 +1,15 @@
+"""The ranker of this house: the signals of both views, calibrated and folded."""
+
+from digest.ranking import scoring
+from digest.ranking.briefs import Brief
+from digest.ranking.candidates import Library
+from digest.ranking.profiles import Examples, gather, own_examples
+from digest.ranking.scoring import Floats, Queries
+
+
+def ask(library: Library, brief: Brief, examples: Examples) -> tuple[Queries, Floats]:
+    """All that the profiles say, by all signals."""
+    crowd = library.crowd
+    evidence = gather(library, brief, examples)
+    contrast = scoring.contrast_direction(evidence.vectors, crowd.mean, crowd.covariance, crowd.size)
+    return scoring.fold(evidence, contrast, library.sample, own_examples(library, brief, examples))
