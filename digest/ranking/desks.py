@@ -18,7 +18,7 @@ from digest.ranking.scoring import Floats
 from digest.tables import Profile, Subscriber
 
 WANTED = 4  # candidates per place in the edition
-EXACT = 3  # digits of a relevance; the last ones of a product depend on who else is in the batch
+EXACT = 4  # digits of a relevance; the last ones of a product depend on who else is in the batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,15 @@ def test_the_best_allowed_papers_are_found_and_enough_of_them(total: int, wanted
         np.testing.assert_allclose(scores[profile][rows], best, atol=1e-5)
 
 
+def test_ties_go_by_trend_then_votes_then_the_newer_day_then_the_id(now: datetime) -> None:
+    rows = [(None, None, 0), (None, 0, 0), (0.5, 3, 1), (0.5, 3, 0), (0.5, 3, 0), (0.4, 99, 0), (0.6, 1, 9)]
+    library = make_library(np.empty((len(rows), 0), np.float32))
+    for paper, (trend, votes, age) in zip(library.papers, rows, strict=True):
+        paper.trend, paper.announced_at = trend, now - age * DAY
+        paper.trend_facts = None if votes is None else {"votes": votes}
+    assert np.argsort(library.precedence).tolist() == [6, 3, 4, 2, 1, 0, 5]
+
+
 def test_it_widens_to_the_last_paper_when_only_that_is_allowed() -> None:
     vectors = unit(np.column_stack([np.linspace(1, -1, 1001), np.ones(1001)]).astype(np.float32))
     mask = np.zeros(1001, dtype=bool)

@@ -115,3 +115,22 @@ def test_what_is_repeated_would_match_if_it_had_not_been_seen(shop: Workshop, li
 def test_a_desk_for_nobody_in_particular_finds_nothing(shop: Workshop, library: Library, now: datetime) -> None:
     desk = open_desk(shop, library, now)
     assert desk.matches(0) == desk.withheld(0) == desk.repeated(0) == []
+
+
+def test_outside_is_what_trends_and_is_of_no_interest_hottest_first(
+    shop: Workshop, library: Library, now: datetime
+) -> None:
+    hot = {topic: next(paper for paper in library.papers if paper.title.startswith(topic.title())) for topic in TOPICS}
+    for number, paper in enumerate(hot.values()):
+        paper.trend, paper.trend_facts = 0.9 - number / 100, {"votes": 50, "hours": 9.0, "times": 5.0}
+
+    def outside(**fields: object) -> list[str]:
+        desk = open_desk(shop, library, now, make_interest(now, topic="mamba", **fields))
+        return [topic for row in desk.outside(0) for topic, paper in hot.items() if library.rows[paper.id] == row]
+
+    others = [topic for topic in TOPICS if topic != "mamba"]
+    assert outside() == others
+    assert outside(required=["yak"]) == others
+    assert outside(muted=["grasp"]) == [topic for topic in others if topic != "robot"]
+    assert outside(against=TOPICS["auction"]) == [topic for topic in others if topic != "auction"]
+    assert outside(keywords=["protein", "folding"]) == [topic for topic in others if topic != "protein"]

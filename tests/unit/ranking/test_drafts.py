@@ -24,6 +24,7 @@ from digest.tables import (
     OutboxState,
     Paper,
     Profile,
+    Signal,
     SkipReason,
     Subscriber,
 )
@@ -406,6 +407,55 @@ def test_candidates_reach_back_a_window_before_the_last_edition_but_not_for_ever
 ) -> None:
     subscriber = Subscriber(last_edition_at=None if last is None else now - last * DAY)
     assert drafts.window_start(subscriber, now, window * DAY) == now - start * DAY
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "last", "window", "start"),
+    [([2], 7, 3, 10), ([2], 1, 3, 7), ([2], 2, 1, 7), ([0, 3], 1, 1, 4), ([0, 1, 2, 3, 4], 1, 1, 3), ([2], 30, 3, 14)],
+)
+def test_a_window_is_never_shorter_than_the_time_between_two_editions(
+    now: datetime, weekdays: list[int], last: int, window: int, start: int
+) -> None:
+    subscriber = Subscriber(last_edition_at=now - last * DAY, weekdays=weekdays)
+    assert drafts.window_start(subscriber, now, window * DAY) == now - start * DAY
+
+
+@pytest.mark.usefixtures("crowd")
+def test_a_weekly_edition_is_ranked_over_the_week_by_the_latest_counts(
+    shop: Workshop, now: datetime, fill: Fill
+) -> None:
+    (early,) = fill("mamba", 1, announced_at=now - 6 * DAY)
+    (late,) = fill("mamba", 1, announced_at=now - 4 * DAY)
+    counts = [(early, 6, 300), (early, 1, 20), (late, 4, 5), (late, 1, 400), (early, -1, 10_000)]
+    with shop.database.session() as session:
+        for paper, age, votes in counts:
+            given = {"source": "files", "kind": "votes", "observed_at": now - age * DAY + timedelta(hours=1)}
+            session.add(Signal(paper_id=paper.id, value=votes, **given))
+    weekly, _ = add_reader(shop, now, "mamba", balance=0.6)
+    weekly.weekdays, weekly.last_edition_at = [2], now - 7 * DAY
+    daily, _ = add_reader(shop, now, "mamba", balance=0.6)
+    daily.last_edition_at = now - DAY
+    made, short = draft_all(shop, now, weekly, daily)
+    assert [pick.paper.id for pick in made.picks] == [late.id, early.id]
+    assert [pick.paper.trend_facts["votes"] for pick in made.picks if pick.paper.trend_facts] == [400, 20]
+    assert short.picks == []
+
+
+@pytest.mark.usefixtures("crowd")
+def test_a_tiny_interest_is_not_drowned_by_rich_ones(shop: Workshop, now: datetime, fill: Fill) -> None:
+    small = ids(fill("auction", 3, trend=0.1))
+    for topic in ("mamba", "robot"):
+        fill(topic, 12, trend=0.99)
+    for topic in ("protein", "galaxy"):
+        fill(topic, 20)
+    subscriber, profiles = add_reader(shop, now, "mamba", "robot", "auction", balance=0.6)
+    examples = [(profile, fill(profile.name, 4, announced_at=now - 30 * DAY)) for profile in profiles[:2]]
+    with shop.database.session() as session:
+        for profile, papers in examples:
+            for paper in papers:
+                like(session, profile, paper)
+        session.get_one(Profile, profiles[2].id).text = "auctions"
+    assert len(ids(draft(shop, now, subscriber)) & small) >= 2
 
 
 @pytest.mark.usefixtures("crowd")

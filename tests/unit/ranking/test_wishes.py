@@ -65,6 +65,12 @@ def test_one_of_the_required_phrases_is_enough() -> None:
     assert not wishes.eligible(library, make_profile(required=["sonnet"])).any()
 
 
+def test_a_paper_is_in_the_categories_unless_it_names_others() -> None:
+    papers = [Paper(id=1, title="x", abstract="", categories=have) for have in (["cs.LG"], ["stat.ML"], [], ["csx.LG"])]
+    assert wishes.in_categories(papers, make_profile(categories=["cs"])).tolist() == [True, False, True, False]
+    assert wishes.in_categories(papers, make_profile()).all()
+
+
 @given(st.integers(-400, 400), st.integers(0, 23), st.integers(-12, 14))
 def test_what_is_muted_for_a_time_is_muted_to_the_end_of_its_last_day_in_utc(days: int, hour: int, zone: int) -> None:
     last = NOW.date() + timedelta(days=days)
