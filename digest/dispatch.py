@@ -38,6 +38,9 @@ QUEUES = {  # of each stage, by what its work needs: the network, the GPU, proce
     "rank": "rank",
     "compose": "mail",
     "deliver": "mail",
+    "prepare_papers": "embed",
+    "prepare_profiles": "embed",
+    "switch_encoder": "embed",
 }
 FIRST_STAGE = "ingest"
 MOST_ATTEMPTS = 5  # a batch that has killed as many workers is left alone until the next plan
@@ -78,6 +81,7 @@ def _take_moment(session: Session, moment: datetime) -> bool:
 
 def advance(shop: Workshop, moment: datetime, start: str = FIRST_STAGE) -> list[WakeUp]:
     """Hand out the stages from `start` on, up to the first that is not done at `moment`."""
+    shop.follow()
     listed = stages(shop)
     names = [stage.name for stage in listed]
     wake_ups: list[WakeUp] = []
@@ -160,6 +164,7 @@ def work(shop: Workshop, number: int) -> list[WakeUp]:
     batch, previous = _take(shop, number)
     if batch is None:
         return []
+    shop.follow()
     stage = next(stage for stage in stages(shop) if stage.name == batch.stage)
     ids = batch.ids if previous is None else _what_is_left(shop, stage, batch, previous)
     report = StageReport(stage.name, planned=len(batch.ids))

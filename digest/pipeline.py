@@ -1,7 +1,10 @@
 """The map of the system: the stages of a day in order, and the loop that runs them in one process.
 
     ingest → lookup → trend → embed_papers → embed_profiles → background → tidy → resume → rank → compose
-    → deliver
+    → deliver → prepare_papers → prepare_profiles → switch_encoder
+
+The last three have something to do only while an encoder is prepared to follow the one in force, and do a bounded part
+of it once the mail is out.
 
 A stage's `plan` asks the database what is missing and its `work` does one batch of it, so a run that was killed is
 resumed by the next one, and a run with nothing missing does nothing. The faces call `run`, or the stages one by one.
@@ -24,7 +27,7 @@ from digest.clock import utc_now
 from digest.composing import editions as mails
 from digest.composing import sheets
 from digest.composing.mime import assemble
-from digest.embeddings import background, vectors
+from digest.embeddings import background, succession, vectors
 from digest.errors import ConfigurationError, DigestError, PermanentError, TransientError, Unreachable
 from digest.log import get_logger
 from digest.mail import delivery, outbox
@@ -37,6 +40,8 @@ from digest.tables import Run, Subscriber, SubscriberStatus
 from digest.workshop import Workshop
 
 OVERLAP = timedelta(days=2)  # read again with every poll
+SUCCESSION = ("prepare_papers", "prepare_profiles", "switch_encoder")
+LAST = SUCCESSION[-1]
 
 Counts = Counter[str]
 Progress = Callable[[str, int, int], None]
@@ -92,11 +97,14 @@ def stages(shop: Workshop, only: int | None = None) -> list[Stage]:
             400,
             partial(outbox.release, hold_doubtful=shop.rules.hold_doubtful),
         ),
+        Stage("prepare_papers", succession.plan_papers, partial(succession.work_papers, shop.load_prepared), 64),
+        Stage("prepare_profiles", succession.plan_profiles, partial(succession.work_profiles, shop.load_prepared), 256),
+        Stage("switch_encoder", succession.plan_switch, partial(_switch, shop), 1),
     ]
 
 
 def run(
-    shop: Workshop, now: datetime, only: int | None = None, upto: str = "deliver", progress: Progress = no_progress
+    shop: Workshop, now: datetime, only: int | None = None, upto: str = LAST, progress: Progress = no_progress
 ) -> list[StageReport]:
     """Take everything that is missing at `now` through all stages up to `upto`, in this process and alone.
 
@@ -104,6 +112,7 @@ def run(
     is at work on the same data folder.
     """
     with _alone(shop):
+        shop.follow()
         listed = stages(shop, only)
         last = [stage.name for stage in listed].index(upto)
         return [run_stage(shop, stage, now, progress) for stage in listed[: last + 1]]
@@ -113,9 +122,27 @@ def prepare(shop: Workshop, now: datetime, progress: Progress = no_progress) -> 
     """Run the stages that ranking needs and that send nothing: trend, vectors and background."""
     needed = {"trend", "embed_papers", "background", "embed_profiles"}
     with _alone(shop):
+        shop.follow()
         for stage in stages(shop):
             if stage.name in needed and (stopped := run_stage(shop, stage, now, progress).stopped):
                 raise TransientError(stopped)
+
+
+def succeed(shop: Workshop, now: datetime, progress: Progress = no_progress) -> None:
+    """Prepare the encoder that was asked for and let it take over, all at once; another run may go on beside it.
+
+    Raises TransientError when it was told to stop, or something cannot be embedded; a later try goes on from there.
+    """
+    listed = {stage.name: stage for stage in stages(shop)}
+    while True:
+        reports = [run_stage(shop, listed[name], now, progress) for name in SUCCESSION]
+        with shop.database.session(write=False) as session:
+            if succession.prepared_for(session) is None:
+                break
+        stopped = next((report.stopped for report in reports if report.stopped), "")
+        if stopped or not any(report.counts.total() for report in reports):
+            raise TransientError(stopped or "Some papers or profiles cannot be embedded: the log names them.")
+    shop.follow()
 
 
 def run_stage(shop: Workshop, stage: Stage, now: datetime, progress: Progress) -> StageReport:
@@ -277,7 +304,10 @@ def _plan_papers(shop: Workshop, session: Session, _now: datetime) -> list[int]:
 
 
 def _embed_papers(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
-    return Counter(papers=vectors.embed_papers(shop.database, shop.needed_encoder, now, ids))
+    encoder = shop.needed_encoder
+    with shop.database.session() as session:
+        succession.adopt(session, shop.spec, now)
+    return Counter(papers=vectors.embed_papers(shop.database, encoder, now, ids))
 
 
 def _plan_background(shop: Workshop, session: Session, now: datetime) -> list[int]:
@@ -298,6 +328,13 @@ def _embed_profiles(shop: Workshop, _now: datetime, ids: Sequence[int]) -> Count
     return Counter(profiles=vectors.embed_profiles(shop.database, shop.needed_encoder, ids))
 
 
+def _switch(shop: Workshop, now: datetime, _ids: Sequence[int]) -> Counts:
+    with shop.database.session() as session:
+        switched = succession.take_over(session, now)
+    shop.follow()
+    return Counter(switched=int(switched))
+
+
 def _resume(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
     with shop.database.session() as session:
         return Counter(subscribers=schedule.work_resume(session, now, ids))
@@ -311,9 +348,10 @@ def _rank(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
         query = select(Subscriber).where(col(Subscriber.id).in_(ids), Subscriber.status == SubscriberStatus.ACTIVE)
         subscribers = session.exec(query.order_by(col(Subscriber.id))).all()
         since = min((drafts.window_start(subscriber, now, shop.window) for subscriber in subscribers), default=now)
-        made = drafts.draft(session, shop.library(session, since, now), subscribers, now, shop.method)
+        library = shop.library(session, since, now)
+        made = drafts.draft(session, library, subscribers, now, shop.method)
     with shop.database.session() as session:
-        counts = editions.store(session, made, now, shop.encoder_name)
+        counts = editions.store(session, made, now, library.encoder if library else shop.encoder_name)
         outbox.promise(session, shop.sender, list(made), now)
     return counts
 

@@ -4,6 +4,7 @@ import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -108,9 +109,12 @@ def preview_interests(shop: Workshop, now: datetime, subscriber: Subscriber, wan
 
     `subscriber` may be a row that was never stored, of somebody who has not given an address.
     """
+    shop.keep_up(now)
     reader = previews.transient_reader(subscriber, now)
-    trial = replace(previews.try_out(wanted, reader, shop.embed_texts if shop.encoder else None), method=shop.method)
-    library = shop.recent_library(now)
+    encoder, library = shop.encoder, shop.recent_library(now)
+    apart = library is not None and encoder is not None and library.encoder != encoder.name  # switched just now
+    embed = partial(shop.embed_texts, encoder=encoder) if encoder is not None and not apart else None
+    trial = replace(previews.try_out(wanted, reader, embed), method=shop.method)
     with shop.database.session(write=False) as session:
         found = previews.rehearse(session, library, Reader(reader, now - RECENT), trial, now)
     edition = editions.transient(reader, found.draft, now, shop.encoder_name)
@@ -150,16 +154,19 @@ def similar(shop: Workshop, name: str, now: datetime, count: int) -> list[Hit]:
 def find(shop: Workshop, inquiry: Inquiry, now: datetime) -> Results:
     """A page of the papers that match an inquiry, fast; raises InvalidRequest for one that cannot be answered."""
     checked = inquiries.check(inquiry)
-    vector = shop.embed_texts([checked.asked])[0] if shop.encoder else None
+    shop.keep_up(now)
+    encoder = shop.encoder
+    vector = shop.embed_texts([checked.asked], encoder)[0] if encoder else None
     with shop.database.session(write=False) as session:
         desk = shop.desk(session, now)
-        if desk is None or vector is None:
+        if desk is None or encoder is None or vector is None or desk.shelf.encoder != encoder.name:
             return inquiries.answer_by_words(session, checked)
         return inquiries.answer(session, checked, desk, vector)
 
 
 def similar_to(shop: Workshop, paper_id: int, now: datetime, count: int) -> list[Hit]:
     """The stored papers that lie closest to the paper with this number, fast; none while it has no vector."""
+    shop.keep_up(now)
     with shop.database.session(write=False) as session:
         paper, desk = session.get(Paper, paper_id), shop.desk(session, now)
         if paper is None:
@@ -172,6 +179,7 @@ def similar_to(shop: Workshop, paper_id: int, now: datetime, count: int) -> list
 
 def warm_up(shop: Workshop, now: datetime) -> None:
     """Load what the first visitor would wait for: encoder, all vectors, and the papers of the last days."""
+    shop.keep_up(now)
     shop.warm(now)
     with shop.database.session(write=False) as session:
         shop.desk(session, now)

@@ -92,6 +92,11 @@ class Settings(BaseSettings):
         description="Any sentence-transformers model; `none` ranks by words alone; `hashing` is for tests",
     )
     encoder_path: Path | None = Field(None, description="Folder that holds the encoder's weights")
+    encoder_dimension: int = Field(
+        0, ge=0, description="Keep only so many numbers of a vector, for Matryoshka models; 0 keeps all"
+    )
+    encoder_query_prompt: str = Field("", description="Put before interests and searches, in place of the model's own")
+    encoder_paper_prompt: str = Field("", description="Put before papers, in place of the model's own")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where the encoder runs")
     sources: Names = Field(["arxiv", "huggingface"], description="Sources that `digest run` asks, comma-separated")
     arxiv_categories: Names = Field(

@@ -15,7 +15,8 @@ from digest.clock import parse_window
 from digest.composing.messages import Sender
 from digest.composing.signing import SigningKey, load_key
 from digest.db import Database
-from digest.embeddings.encoder import LEXICAL, Encoder, Vectors, make_encoder
+from digest.embeddings import succession
+from digest.embeddings.encoder import LEXICAL, Encoder, EncoderSpec, Vectors, make_encoder
 from digest.embeddings.index import load_faiss
 from digest.embeddings.memory import TextMemory
 from digest.embeddings.shelf import Shelf
@@ -40,6 +41,13 @@ from digest.subscribers.correspondence import Office
 from digest.tables import Background, Paper
 
 SHELF_LIFE = timedelta(minutes=1)
+ENCODER_SETTINGS = {"encoder", "encoder_dimension", "encoder_query_prompt", "encoder_paper_prompt"}
+
+
+def settings_spec(settings: Settings) -> EncoderSpec:
+    """The encoder that the settings ask for; it is in force until the database names one."""
+    prompts = settings.encoder_query_prompt, settings.encoder_paper_prompt
+    return EncoderSpec(settings.encoder, settings.encoder_dimension, *prompts)
 
 
 def _embedded_owner() -> str:
@@ -60,7 +68,11 @@ class Workshop:
         self.stopping = threading.Event()
         self.window = timedelta(days=settings.window_days)
         self.poll_interval = timedelta(minutes=settings.poll_minutes)
-        self.encoder_name = LEXICAL if settings.encoder == "none" else settings.encoder
+        self.spec = settings_spec(settings)
+        self.encoder_name = self.spec.identity
+        self._followed_at: datetime | None = None
+        self._encoders: dict[EncoderSpec, Encoder | None] = {}
+        self._loading = threading.Lock()
         self._watch = make_watch()
         self._libraries: dict[tuple[object, ...], Library | None] = {}
         self._samples: dict[tuple[object, ...], Library | None] = {}
@@ -69,10 +81,52 @@ class Workshop:
         self._desk_lock = threading.Lock()
         self._recent, self._texts = RecentLibrary(self.database), TextMemory()
 
-    @cached_property
+    def follow(self) -> None:
+        """Work from now on with the encoder that the database names, if it names one: it may have been switched."""
+        with self.database.session(write=False) as session:
+            found = succession.read(session)
+        if found is None or found.current == self.spec:
+            return
+        self.spec, self.encoder_name = found.current, found.current.identity
+        kept = {found.current, found.prepared}
+        self._encoders = {spec: made for spec, made in self._encoders.items() if spec in kept}
+
+    def notice(self) -> str:
+        """One line to the operator when the settings name another encoder than the one in force; else empty."""
+        if not ENCODER_SETTINGS & self.settings.model_fields_set:
+            return ""
+        with self.database.session(write=False) as session:
+            return succession.disagreement(settings_spec(self.settings), succession.read(session))
+
+    def keep_up(self, now: datetime) -> None:
+        """`follow`, at most once a minute: for a process that answers people."""
+        if self._followed_at is None or abs(now - self._followed_at) > SHELF_LIFE:
+            self._followed_at = now
+            self.follow()
+
+    def load_encoder(self, spec: EncoderSpec) -> Encoder | None:
+        """The encoder that `spec` describes, loaded at its first use; None when its weights cannot be had."""
+        with self._loading:
+            if spec not in self._encoders:
+                path = self.settings.encoder_path if spec.name == self.settings.encoder else None
+                self._encoders[spec] = make_encoder(spec, path, self.settings.device)
+            return self._encoders[spec]
+
+    def load_prepared(self) -> tuple[Database, Encoder | None]:
+        """The database, and the encoder that is to follow the one in force; None when there is none (any more).
+
+        Raises ConfigurationError when its weights cannot be had.
+        """
+        with self.database.session(write=False) as session:
+            spec = succession.prepared_for(session)
+        if spec is not None and self.load_encoder(spec) is None:
+            raise ConfigurationError(f"The encoder {spec.name} cannot be loaded here: see `digest encoder status`.")
+        return self.database, self.load_encoder(spec) if spec is not None else None
+
+    @property
     def encoder(self) -> Encoder | None:
-        """The encoder, loaded at its first use; without its weights this process ranks by words alone."""
-        made = make_encoder(self.settings.encoder, self.settings.encoder_path, self.settings.device)
+        """The encoder in force; without its weights this process ranks by words alone."""
+        made = self.load_encoder(self.spec)
         if made is None:
             self.encoder_name = LEXICAL
         return made
@@ -84,9 +138,10 @@ class Workshop:
 
     @property
     def needed_encoder(self) -> Encoder:
-        if self.encoder is None:
-            raise ConfigurationError(f"The encoder {self.settings.encoder} cannot be loaded: see `digest doctor`.")
-        return self.encoder
+        made = self.encoder
+        if made is None:
+            raise ConfigurationError(f"The encoder {self.spec.name} cannot be loaded: see `digest doctor`.")
+        return made
 
     @cached_property
     def sender(self) -> Sender:
@@ -222,9 +277,9 @@ class Workshop:
         """The papers of about the last seven days, at once: a library that is out of date is renewed behind it."""
         return self._recent.get(self.encoder_name, now)
 
-    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+    def embed_texts(self, texts: Sequence[str], encoder: Encoder | None = None) -> Vectors:
         """The vectors of what people typed, as the store would keep them; the last ones are remembered."""
-        return self._texts.embed(self.needed_encoder, texts)
+        return self._texts.embed(encoder or self.needed_encoder, texts)
 
     def warm(self, now: datetime) -> None:
         """Load at the start what the first visitor would wait for: encoder, search and the recent library."""

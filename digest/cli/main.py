@@ -3,7 +3,7 @@
 import click
 
 from digest import __version__
-from digest.cli import bounces, demo, doctor, keys, live, outbox, papers, people, runs, services, status
+from digest.cli import bounces, demo, doctor, encoder, keys, live, outbox, papers, people, runs, services, status
 from digest.cli.output import Group
 
 
@@ -43,6 +43,7 @@ for command in (
     status.status,
     doctor.doctor,
     live.evaluate_live,
+    encoder.encoder,
     services.up,
     services.serve,
     services.schedule,

@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from digest.workshop import Workshop
 
 
-def open_shop(**overrides: object) -> Workshop:
-    """A workshop on the settings in force; the database is made or brought up to date first."""
+def open_shop(*, quiet: bool = False, **overrides: object) -> Workshop:
+    """A workshop on the settings in force; the database is made or brought up to date first.
+
+    A setting that is no setting is warned of, and unless it is `quiet` an encoder that waits for `digest encoder`.
+    """
     from digest import log
     from digest.cli.output import warn
     from digest.settings import load, unknown_names
@@ -25,6 +28,9 @@ def open_shop(**overrides: object) -> Workshop:
     if command := click.get_current_context(silent=True):
         command.call_on_close(shop.database.dispose)
     shop.database.upgrade()
+    shop.follow()
+    if not quiet and (notice := shop.notice()):
+        warn(notice)
     return shop
 
 

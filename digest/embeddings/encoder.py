@@ -1,6 +1,7 @@
 """The `Encoder` port, the sentence-transformers adapter, and a hashing stand-in for tests.
 
-An encoder turns texts into unit vectors. Where the weights of a sentence-transformers model come from, in order: a path
+An encoder turns texts into unit vectors: papers as documents, what people say as queries, each with the prompt that the
+model wants. Where the weights of a sentence-transformers model come from, in order: a path
 in the settings, the `[offline]` extra (for the default model; its files are checked first), the hub's cache, the hub.
 """
 
@@ -10,15 +11,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.embeddings import feeding
 from digest.errors import ConfigurationError, TransientError
-from digest.log import get_logger
 
 Vectors = NDArray[np.float32]
+Role = Literal["query", "document"]
 
 LEXICAL = ""  # the encoder's name in rows that were ranked by words alone
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
@@ -36,12 +38,42 @@ OFFLINE_DIGESTS = {
     "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
     "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
 }
-BATCH = 32
+HASHED = 256  # numbers of a hashed text
 HUB_TIMEOUT = 10.0  # seconds
+PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}  # by what models call a role
+LONGEST_IDENTITY = 128
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """Which model embeds, how many of its numbers are kept (0: all), and prompts in place of the model's own.
+
+    `name` is a sentence-transformers model, a folder that holds one, `hashing` or `none`.
+    """
+
+    name: str
+    dimension: int = 0
+    query_prompt: str = ""
+    paper_prompt: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What its vectors are signed with; specs whose vectors differ never share it."""
+        if self.name == "none":
+            return LEXICAL
+        cut = f":{self.dimension}" if self.dimension else ""
+        prompts = f"{self.query_prompt}\0{self.paper_prompt}"
+        mark = f"~{hashlib.sha256(prompts.encode()).hexdigest()[:8]}" if prompts != "\0" else ""
+        return f"{self.name}{cut}{mark}"
+
+    def check(self) -> None:
+        """Raises ConfigurationError when it cannot name an encoder."""
+        if not self.name.strip() or self.dimension < 0 or len(self.identity) > LONGEST_IDENTITY:
+            raise ConfigurationError(f"“{self.identity}” cannot be an encoder: name a sentence-transformers model.")
 
 
 class Encoder(Protocol):
-    """Turns texts into unit vectors."""
+    """Turns texts into unit vectors; `name` signs them."""
 
     @property
     def name(self) -> str: ...
@@ -50,7 +82,11 @@ class Encoder(Protocol):
     def dimension(self) -> int: ...
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """One row per text, shape (len(texts), dimension), each of length one."""
+        """One row per text of a paper, shape (len(texts), dimension), each of length one."""
+        ...
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """The same for what a person says: an interest, or words to search by."""
         ...
 
 
@@ -58,13 +94,20 @@ class HashingEncoder:
     """Unit vectors of hashed words: no weights, the same on every machine, good enough for tests."""
 
     name = "hashing"
-    dimension = 256
+    dimension = HASHED
+
+    def __init__(self, dimension: int = 0) -> None:
+        self.name = EncoderSpec("hashing", dimension).identity
+        self.dimension = dimension or HASHED
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         from sklearn.feature_extraction.text import HashingVectorizer
 
         hashed = HashingVectorizer(n_features=self.dimension, stop_words="english", norm=None, dtype=np.float32)
         return unit(hashed.transform(texts).toarray() + np.float32(1e-6)) if texts else _nothing(self.dimension)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return self.encode(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,42 +122,78 @@ class Weights:
 class SentenceTransformerEncoder:
     """Any sentence-transformers model, in bfloat16 where the processor computes it faster."""
 
-    def __init__(self, name: str, weights: Weights, device: str) -> None:
-        self.name = name
+    def __init__(self, spec: EncoderSpec, weights: Weights, device: str) -> None:
+        self.name = spec.identity
         self.origin = weights.origin
         self.device = choose_device(device)
         self._model = _load(weights, self.device)
-        self.dimension = int(self._model.get_embedding_dimension())
+        whole = _width(self._model)
+        if spec.dimension > whole:
+            raise ConfigurationError(f"{spec.name} gives {whole} numbers: its first {spec.dimension} cannot be kept.")
+        self.dimension = spec.dimension or whole
+        self._prompts: dict[Role, str] = {
+            "query": spec.query_prompt or _declared_prompt(self._model, "query"),
+            "document": spec.paper_prompt or _declared_prompt(self._model, "document"),
+        }
 
     def encode(self, texts: Sequence[str]) -> Vectors:
+        return self._embed(texts, "document")
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._embed(texts, "query")
+
+    def _embed(self, texts: Sequence[str], role: Role) -> Vectors:
+        """Cut before they are scaled: the first numbers of a Matryoshka model are a whole vector of their own."""
         if not texts:
             return _nothing(self.dimension)
-        rows = self._model.encode(list(texts), batch_size=BATCH, convert_to_tensor=True, show_progress_bar=False)
-        return unit(rows.float().cpu().numpy())
+        rows = feeding.embed(self._model, list(texts), self._prompts[role], role)
+        return unit(rows[:, : self.dimension].float().cpu().numpy())
 
 
-def make_encoder(name: str, path: Path | None = None, device: str = "auto") -> Encoder | None:
-    """The encoder called `name`; None when `name` is `none` or its weights cannot be had, which is logged."""
-    if name == "none":
+def _width(model: Any) -> int:
+    return int(model.get_embedding_dimension() or len(model.encode("width")))
+
+
+def _declared_prompt(model: Any, role: Role) -> str:
+    """The prompt that a model declares for a role, else its default one, unless that is the other role's."""
+    for name in PROMPTS[role]:
+        if prompt := model.prompts.get(name):
+            return str(prompt)
+    of_a_role = {name for names in PROMPTS.values() for name in names}
+    default = model.default_prompt_name
+    return str(model.prompts[default]) if default and default not in of_a_role else ""
+
+
+def make_encoder(spec: EncoderSpec, path: Path | None = None, device: str = "auto") -> Encoder | None:
+    """The encoder that `spec` describes; None when it is `none` or its weights cannot be had, which is logged."""
+    spec.check()
+    if spec.name == "none":
         return None
-    if name == "hashing":
-        return HashingEncoder()
+    if spec.name == "hashing":
+        return HashingEncoder(spec.dimension)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        return SentenceTransformerEncoder(name, find_weights(name, path), device)
+        return SentenceTransformerEncoder(spec, find_weights(spec.name, path), device)
     except TransientError as error:
-        get_logger().warning("encoder_missing", encoder=name, why=str(error))
+        _log("encoder_missing", encoder=spec.name, why=str(error))
         return None
+
+
+def _log(event: str, **facts: str) -> None:
+    from digest.log import get_logger  # the benchmark on a GPU runs without it
+
+    get_logger().warning(event, **facts)
 
 
 def find_weights(name: str, path: Path | None) -> Weights:
     """Where to load `name` from; raises ConfigurationError for a wrong path or files that were tampered with."""
+    folder = path if path is not None else Path(name).expanduser()
+    if (folder / "modules.json").is_file():
+        return Weights(str(folder), f"the folder {folder}")
     if path is not None:
-        if not (path / "modules.json").is_file():
-            raise ConfigurationError(f"DIGEST_ENCODER_PATH: {path} holds no sentence-transformers model.")
-        return Weights(str(path), f"the folder {path}")
-    if name == DEFAULT and (folder := _offline_folder()) is not None:
-        return Weights(str(folder), "the [offline] extra, digests checked")
+        raise ConfigurationError(f"DIGEST_ENCODER_PATH: {path} holds no sentence-transformers model.")
+    if name == DEFAULT and (offline := _offline_folder()) is not None:
+        return Weights(str(offline), "the [offline] extra, digests checked")
     return Weights(name, "the model hub or its cache", DEFAULT_REVISION if name == DEFAULT else None)
 
 
@@ -166,7 +245,7 @@ def _load(weights: Weights, device: str) -> Any:
         return SentenceTransformer(weights.place, local_files_only=True, **options)
     except (OSError, ValueError):
         _check_hub(weights.place)
-        get_logger().warning("encoder_download", encoder=weights.place, revision=weights.revision or "newest")
+        _log("encoder_download", encoder=weights.place, revision=weights.revision or "newest")
     try:
         return SentenceTransformer(weights.place, **options)
     except (OSError, ValueError) as error:

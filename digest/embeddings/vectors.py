@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy import ColumnElement, exists, or_, update
 from sqlmodel import Session, col, select
 
 from digest.db import Database
@@ -63,10 +63,35 @@ def plan_papers(session: Session, encoder: str) -> list[int]:
     return list(session.exec(query))
 
 
-def embed_papers(database: Database, encoder: Encoder, now: datetime, ids: Sequence[int]) -> int:
-    """Embed papers and the sentences of the new ones; the lock on the database is held only to store them."""
+def lacking_papers(encoder: str) -> Any:
+    """A SELECT of the papers that have no vector by `encoder`, whoever embedded them last.
+
+    A text that changes loses the vectors of every encoder. It looks at every paper: not for each tick.
+    """
+    theirs = (col(PaperVector.paper_id) == Paper.id) & (col(PaperVector.encoder) == encoder)
+    query = select(Paper.id).outerjoin(PaperVector, theirs)
+    return query.where(col(PaperVector.paper_id).is_(None), col(Paper.merged_into).is_(None))
+
+
+def plan_profiles_ahead(session: Session, encoder: str) -> list[int]:
+    """Active profiles that say something and have no vector by `encoder`, whoever embedded them last."""
+    theirs = (col(ProfileVector.profile_id) == Profile.id) & (col(ProfileVector.encoder) == encoder)
+    query = select(Profile).outerjoin(ProfileVector, theirs).where(col(ProfileVector.profile_id).is_(None))
+    found = session.exec(query.where(col(Profile.active)).order_by(col(Profile.id)))
+    return [profile.id for profile in found if profile_text(profile) or against_text(profile)]
+
+
+def embed_papers(
+    database: Database, encoder: Encoder, now: datetime, ids: Sequence[int], *, ahead: bool = False
+) -> int:
+    """Embed papers and the sentences of the new ones; the lock on the database is held only to store them.
+
+    `ahead`: for an encoder that is only prepared, and marks no paper as its own.
+    """
     with database.session(write=False) as session:
-        papers = list(session.exec(select(Paper).where(col(Paper.id).in_(ids)).order_by(col(Paper.id))))
+        there = set(_stored(session, encoder.name, ids))
+        asked = list(session.exec(select(Paper).where(col(Paper.id).in_(ids)).order_by(col(Paper.id))))
+    papers = [paper for paper in asked if paper.id not in there]
     pieces = [sentences.split(paper.abstract) if paper.announced_at > now - NEW else [] for paper in papers]
     vectors = encoder.encode([*map(paper_text, papers), *(sentence for piece in pieces for sentence in piece)])
     ends = len(papers) + np.cumsum([0, *map(len, pieces)])
@@ -81,11 +106,13 @@ def embed_papers(database: Database, encoder: Encoder, now: datetime, ids: Seque
         for position, paper in enumerate(papers)
     ]
     with database.session() as session:
+        current = _unchanged(session, asked)
         known = set(_stored(session, encoder.name, ids))
-        current = _unchanged(session, papers)
-        session.add_all(row for row in rows if row.paper_id in current - known)
-        _mark(session, Paper, [*current], encoder)
-    return len(rows)
+        made = [row for row in rows if row.paper_id in current - known]
+        session.add_all(made)
+        if not ahead:
+            _mark(session, Paper, [*(current & known), *(row.paper_id for row in made)], encoder.name)
+    return len(asked)
 
 
 def _unchanged(session: Session, papers: Sequence[Paper]) -> set[int]:
@@ -101,9 +128,21 @@ def _stored(session: Session, encoder: str, ids: Sequence[int]) -> Sequence[int]
     return session.exec(query).all()
 
 
-def _mark(session: Session, table: type[Paper] | type[Profile], ids: Sequence[int], encoder: Encoder) -> None:
-    marked = update(table).where(col(table.id).in_(ids)).values(embedded_by=encoder.name)
+def _mark(session: Session, table: type[Paper] | type[Profile], ids: Sequence[int], encoder: str) -> None:
+    marked = update(table).where(col(table.id).in_(ids)).values(embedded_by=encoder)
     session.exec(marked.execution_options(synchronize_session=False))
+
+
+def mark_prepared(session: Session, encoder: str) -> None:
+    """Make the papers and profiles that have a vector by `encoder` its own; one whose text just changed stays out."""
+    owned: tuple[tuple[type[Paper] | type[Profile], Any, Any], ...] = (
+        (Paper, PaperVector.paper_id, PaperVector.encoder),
+        (Profile, ProfileVector.profile_id, ProfileVector.encoder),
+    )
+    for table, owner, signature in owned:
+        embedded = exists().where(owner == table.id, signature == encoder)
+        marked = update(table).where(col(table.embedded_by).is_not(None), embedded).values(embedded_by=encoder)
+        session.exec(marked.execution_options(synchronize_session=False))
 
 
 def plan_profiles(session: Session, encoder: str) -> list[int]:
@@ -112,8 +151,11 @@ def plan_profiles(session: Session, encoder: str) -> list[int]:
     return list(session.exec(query.order_by(col(Profile.id))))
 
 
-def embed_profiles(database: Database, encoder: Encoder, ids: Sequence[int]) -> int:
-    """Embed the profiles that say something in words, for or against; the others are marked as seen."""
+def embed_profiles(database: Database, encoder: Encoder, ids: Sequence[int], *, ahead: bool = False) -> int:
+    """Embed the profiles that say something in words, for or against; the others are marked as seen.
+
+    `ahead`: for an encoder that is only prepared, and marks no profile as its own.
+    """
     with database.session(write=False) as session:
         listed = session.exec(select(Profile).where(col(Profile.id).in_(ids)).order_by(col(Profile.id)))
         profiles = [profile for profile in listed if profile_text(profile) or against_text(profile)]
@@ -131,13 +173,14 @@ def embed_profiles(database: Database, encoder: Encoder, ids: Sequence[int]) -> 
                     against=to_bytes(against) if against_text(profile) else None,
                 )
             )
-        _mark(session, Profile, ids, encoder)
+        if not ahead:
+            _mark(session, Profile, ids, encoder.name)
     return len(profiles)
 
 
 def embed_texts(encoder: Encoder, texts: Sequence[str]) -> Vectors:
-    """A row per text; of an empty one noughts, which are like nothing."""
+    """A row per text that a person typed; of an empty one noughts, which are like nothing."""
     rows = np.zeros((len(texts), encoder.dimension), np.float32)
     spoken = [row for row, text in enumerate(texts) if text]
-    rows[spoken] = encoder.encode([texts[row] for row in spoken])
+    rows[spoken] = encoder.encode_queries([texts[row] for row in spoken])
     return rows

@@ -13,7 +13,7 @@ from digest.tables.mail import (
     SkipReason,
     Suppression,
 )
-from digest.tables.papers import Background, Paper, PaperExternalId, PaperVector, Signal
+from digest.tables.papers import Background, EncoderInForce, Paper, PaperExternalId, PaperVector, Signal
 from digest.tables.people import (
     ApiKey,
     Feedback,
@@ -35,6 +35,7 @@ __all__ = [
     "BounceScore",
     "Edition",
     "EditionItem",
+    "EncoderInForce",
     "Feedback",
     "Lease",
     "MailKind",

@@ -69,6 +69,21 @@ class PaperVector(SQLModel, table=True):
     sentences: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
+class EncoderInForce(SQLModel, table=True):
+    """The one row that names the encoder in force (`current`) and, while one is prepared, the one to follow it.
+
+    Both hold the fields of an `EncoderSpec`. Without the row, the settings name the encoder.
+    """
+
+    __tablename__ = "encoder_in_force"
+
+    id: int = key()
+    current: dict[str, Any] = Field(sa_type=JSON)
+    since: datetime = Field(sa_type=UtcDateTime)
+    prepared: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Background(SQLModel, table=True):
     """What the papers in store look like as a crowd, by one encoder ("" means words alone).
 

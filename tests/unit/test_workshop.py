@@ -7,7 +7,8 @@ import pytest
 from factories import make_paper
 
 from digest import pipeline
-from digest.embeddings.encoder import LEXICAL, HashingEncoder
+from digest.embeddings import succession
+from digest.embeddings.encoder import LEXICAL, EncoderSpec, HashingEncoder
 from digest.embeddings.vectors import embed_papers
 from digest.errors import ConfigurationError
 from digest.mail.smtp import SmtpTransport
@@ -190,3 +191,51 @@ def test_a_desk_is_measured_by_the_newest_background(shop: Workshop, now: dateti
     assert before is not None
     assert after is not None
     assert (len(before.sample.sample_ids), len(after.sample.sample_ids)) == (1, 2)
+
+
+def take_over(shop: Workshop, now: datetime) -> None:
+    """Another process lets another encoder take over."""
+    other = open_shop(shop.settings)
+    with other.database.session() as session:
+        succession.ask(session, EncoderSpec("hashing", 64), now)
+    pipeline.succeed(other, now)
+    other.database.dispose()
+
+
+def test_a_process_that_answers_people_follows_a_switch_within_a_minute(shop: Workshop, now: datetime) -> None:
+    add_embedded(shop, now)
+    shop.keep_up(now)
+    take_over(shop, now)
+    shop.keep_up(now + timedelta(seconds=59))
+    assert shop.encoder_name == shop.needed_encoder.name == "hashing"
+    shop.keep_up(now + timedelta(seconds=61))
+    assert shop.encoder_name == shop.needed_encoder.name == "hashing:64"
+    with shop.database.session(write=False) as session:
+        desk = shop.desk(session, now)
+    library = shop.recent_library(now)
+    assert desk is not None
+    assert library is not None
+    assert desk.shelf.encoder == library.encoder == "hashing:64"
+
+
+def test_a_setting_that_changed_does_not_change_the_encoder_of_a_service(settings: Settings, now: datetime) -> None:
+    first = open_shop(settings)
+    add_embedded(first, now)
+    first.database.dispose()
+    restarted = open_shop(settings, encoder_dimension=16)
+    assert restarted.encoder_name == "hashing:16"
+    pipeline.prepare(restarted, now)
+    assert restarted.encoder_name == "hashing"
+    assert "hashing:16, but hashing is in force" in restarted.notice()
+    restarted.database.dispose()
+
+
+def test_a_path_of_the_settings_is_of_their_encoder_only(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr("digest.workshop.make_encoder", lambda spec, path, _: asked.setdefault(spec.name, path))
+    shop = open_shop(settings, encoder="a/b", encoder_path=tmp_path)
+    for name in ("a/b", "a/c"):
+        shop.load_encoder(EncoderSpec(name))
+    assert asked == {"a/b": tmp_path, "a/c": None}

@@ -1,6 +1,8 @@
 """Exact search: the same as sorting all inner products."""
 
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,15 +20,16 @@ from digest.errors import ConfigurationError
     dimension=st.integers(1, 20),
     count=st.integers(1, 150),
     seed=st.integers(0, 2**32 - 1),
+    way=st.sampled_from([None, "faiss", "torch-cpu"]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 def test_it_finds_what_sorting_all_inner_products_finds(
-    queries: int, papers: int, dimension: int, count: int, seed: int
+    *, queries: int, papers: int, dimension: int, count: int, seed: int, way: index.Way | None
 ) -> None:
     random = np.random.default_rng(seed)
     left = unit(random.normal(size=(queries, dimension)).astype(np.float32))
     right = unit(random.normal(size=(papers, dimension)).astype(np.float32))
-    scores, rows = index.search(left, right, count)
+    scores, rows = index.search(left, right, count, way)
     exact = left.astype(np.float64) @ right.astype(np.float64).T
     wanted = min(count, papers)
     assert rows.shape == scores.shape == (queries, wanted)
@@ -57,3 +60,27 @@ def test_a_missing_faiss_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(ConfigurationError, match="pip install faiss-cpu"):
         index.search(np.ones((1, 2), np.float32), np.ones((1, 2), np.float32), 1)
+
+
+@pytest.mark.parametrize(
+    ("cards", "driver", "cuda", "way"),
+    [(1, True, True, "faiss-gpu"), (0, True, True, "torch-cuda"), (0, True, False, "faiss"), (0, False, True, "faiss")],
+)
+def test_the_fastest_way_that_there_is_is_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, cards: int, driver: bool, cuda: bool, way: str
+) -> None:
+    import torch
+
+    faiss = SimpleNamespace(get_num_gpus=lambda: cards, StandardGpuResources=object)
+    monkeypatch.setattr(index, "load_faiss", lambda: faiss)
+    monkeypatch.setattr(index, "DRIVER", tmp_path if driver else tmp_path / "none")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    index._torch_has_cuda.cache_clear()
+    assert index.best_way() == way
+    index._torch_has_cuda.cache_clear()
+
+
+def test_queries_beyond_one_tile_are_searched_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "TILE", 2)
+    rows = index.search(np.eye(5, dtype=np.float32), np.eye(5, dtype=np.float32), 1, "torch-cpu")[1]
+    assert rows.ravel().tolist() == [0, 1, 2, 3, 4]
