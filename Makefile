@@ -3,6 +3,8 @@ PYTHON ?= python3
 # Where torch comes from; on a machine without an NVIDIA card, TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # saves gigabytes.
 TORCH_INDEX ?=
+# How many processes run the tests: one a core, as long as there are four at most; each starts its own servers.
+TEST_PROCESSES ?= logical
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
@@ -17,7 +19,7 @@ demo: .venv/installed ## Install, and take one sample day from papers to mail.
 	@DIGEST_DATA_DIR=var/demo $(BIN)/digest demo
 
 test: check ## Install, check style, types and layers, and run all tests.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --maxprocesses 4 --dist worksteal
 
 check: .venv/developing ## Check style, types and layers only.
 	@$(BIN)/ruff format --check --quiet .

@@ -76,7 +76,7 @@ class Installation:
     def start(self) -> None:
         command = [sys.executable, "-m", "digest", "serve"]
         self.process = subprocess.Popen(command, env=self.environment, cwd=self.folder, start_new_session=True)
-        wait_until(self.answers, "it answers", 90)
+        wait_until(self.answers, "it answers", 180)
 
     def answers(self) -> bool:
         try:
@@ -86,7 +86,7 @@ class Installation:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(120)
         self.shop.database.dispose()
 
     def letters(self) -> list[str]:
@@ -95,7 +95,7 @@ class Installation:
         mails = [email.message_from_bytes(path.read_bytes(), policy=default) for path in files]
         return [f"To: {mail['To']}\n{mail.get_body(('plain',)).get_content()}" for mail in mails]
 
-    def link(self, address: str, path: str, patience: float = 60) -> str:
+    def link(self, address: str, path: str, patience: float = 180) -> str:
         """The newest link to a page under `path` in a mail to an address; it is waited for."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
@@ -120,7 +120,7 @@ class Visitor:
     def __init__(self, context: BrowserContext, base: str) -> None:
         self.base, self.context = base, context
         self.page: Page = context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)
         self.strangers: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", self._look)

@@ -9,7 +9,8 @@ from pathlib import Path
 import factories
 import pytest
 from browsing import Browser, Clock, wind
-from real_servers import Postgres, find_postgres
+from databases import Databases
+from real_servers import find_postgres
 
 from digest.db import Database
 from digest.settings import Settings
@@ -47,31 +48,24 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server with an empty, migrated database `digest_template`."""
-    with find_postgres() as server:
-        server.execute("DROP DATABASE IF EXISTS digest_template", "CREATE DATABASE digest_template")
-        database = Database(server.url("digest_template"))
-        database.upgrade()
-        database.dispose()
-        yield server
-        server.execute("DROP DATABASE digest_template")
+def postgres() -> Iterator[Databases]:
+    """A PostgreSQL server's migrated databases."""
+    with find_postgres() as server, Databases(server) as databases:
+        yield databases
 
 
 @pytest.fixture
-def make_postgres_url(postgres: Postgres) -> Iterator[Callable[[], str]]:
-    """Makes the URL of a new migrated database, which is dropped after the test."""
+def make_postgres_url(postgres: Databases) -> Iterator[Callable[[], str]]:
+    """Makes the URL of an empty, migrated database, which is given back after the test."""
     names: list[str] = []
 
     def make() -> str:
-        names.append(f"digest_test_{os.getpid()}_{len(names)}")
-        postgres.execute(
-            f"DROP DATABASE IF EXISTS {names[-1]} WITH (FORCE)", f"CREATE DATABASE {names[-1]} TEMPLATE digest_template"
-        )
-        return postgres.url(names[-1])
+        names.append(postgres.take())
+        return postgres.server.url(names[-1])
 
     yield make
-    postgres.execute(*(f"DROP DATABASE {name} WITH (FORCE)" for name in names))
+    for name in names:
+        postgres.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
-from smtp_sink import FreePort, SmtpSink
+from smtp_sink import PATIENCE, FreePort, SmtpSink
 
 SLOW = 0.05  # seconds for a slow 250
 FAULTS = (
@@ -40,7 +40,7 @@ class FaultySink(SmtpSink):
         self._rarity = rarity
 
     def make_controller(self, options: dict[str, Any]) -> FreePort:
-        return _Controller(self, hostname="127.0.0.1", port=0, **options)
+        return _Controller(self, hostname="127.0.0.1", port=0, ready_timeout=PATIENCE, **options)
 
     def strikes(self, fault: str) -> bool:
         assert fault in FAULTS

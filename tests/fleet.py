@@ -69,7 +69,7 @@ class Fleet:
             with Celery(broker=self.redis.url, set_as_current=False) as asker:
                 return len(asker.control.ping(timeout=1.0)) >= count
 
-        wait_until(ready, f"{count} workers are ready", 60)
+        wait_until(ready, f"{count} workers are ready", 180)
 
     def cpu_seconds(self) -> float:
         """What all processes have used, those that they forked included."""
@@ -93,7 +93,7 @@ class Fleet:
         with self.database.session(write=False) as session:
             return session.exec(query).one()
 
-    def run(self, moment: datetime, done: Any, patience: float = 120.0) -> datetime:
+    def run(self, moment: datetime, done: Any, patience: float = 600.0) -> datetime:
         """Tick a minute a time from `moment` on until `done()`; returns the last moment."""
         last = [moment]
 

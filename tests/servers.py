@@ -1,11 +1,14 @@
 """A real HTTP server on 127.0.0.1, and answers in the shapes that arXiv and Hugging Face document."""
 
 import json
+import os
+import random
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -83,9 +86,24 @@ class LocalServer:
 
 
 def find_free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        return server.server_port
+    """A port of 127.0.0.1 on which nobody listens, and which no client is given: clients get higher ones.
+
+    Each process of tests has a share of its own, so that no other takes the port before it is used.
+    """
+    for port in PORTS:
+        with suppress(OSError), ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler):
+            return port
+    raise AssertionError("there is always a next port")
+
+
+def _share_of_ports(shares: int = 8, size: int = 1_500) -> Iterator[int]:
+    """The ports of this process's share, for ever, from a random one on: another run may be going on."""
+    first = 20_000 + size * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % shares)
+    start = random.SystemRandom().randrange(size)
+    return (first + (start + step) % size for step in count())
+
+
+PORTS = _share_of_ports()
 
 
 def atom_entry(paper: str, **changes: str) -> str:

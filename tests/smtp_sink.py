@@ -10,6 +10,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 DROP = "drop the connection"
+PATIENCE = 60.0  # seconds that it has to start
 
 Reply = Callable[[str, str], str | None]
 
@@ -50,7 +51,7 @@ class SmtpSink:
         self._controller = self.make_controller(options)
 
     def make_controller(self, options: dict[str, Any]) -> "FreePort":
-        return FreePort(self, hostname="127.0.0.1", port=0, **options)
+        return FreePort(self, hostname="127.0.0.1", port=0, ready_timeout=PATIENCE, **options)
 
     async def handle_EHLO(  # noqa: N802 - the name is aiosmtpd's
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]

@@ -140,8 +140,8 @@ def interrupt(post: Post, ends: int, end: Callable[[subprocess.Popen[bytes]], No
         time.sleep(chance.uniform(0, 0.01))
         struck += sender.poll() is None
         end(sender)
-        sender.wait(timeout=60)
-    assert post.start(RUN).wait(timeout=120) == 0
+        sender.wait(timeout=300)
+    assert post.start(RUN).wait(timeout=300) == 0
     return struck
 
 
@@ -179,7 +179,7 @@ def test_a_celery_worker_told_to_stop_hands_back_what_it_has_not_begun(
                 fleet.tick(now + number * timedelta(minutes=1))
                 post.wait_for_more(sender, 40)
                 sender.send_signal(signal.SIGTERM)
-                assert sender.wait(timeout=30) == 0
+                assert sender.wait(timeout=300) == 0
                 assert post.states()[OutboxState.SENDING] == 0
                 assert post.states()[OutboxState.PLANNED] > 0
             fleet.start("worker", "--queues", "mail", "--concurrency", "2")
@@ -192,5 +192,5 @@ def test_a_celery_worker_told_to_stop_hands_back_what_it_has_not_begun(
 def test_two_senders_on_one_outbox_double_nothing(post: Post) -> None:
     post.fill(MAILS // 3)
     senders = [post.start(WORKER) for _ in range(2)]
-    assert [sender.wait(timeout=120) for sender in senders] == [0, 0]
+    assert [sender.wait(timeout=300) for sender in senders] == [0, 0]
     assert post.judge(0) == 0

@@ -62,16 +62,16 @@ PLANS: dict[str, tuple[Callable[[Session], list[int]], str, str]] = {
 @pytest.fixture(scope="module")
 def full(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Fifty thousand subscribers; fifty are due, fifty editions have no message, fifty messages wait."""
-    postgres = request.getfixturevalue("postgres")
-    postgres.execute("CREATE DATABASE digest_full TEMPLATE digest_template")
-    with Database(postgres.url("digest_full")) as database:
+    databases = request.getfixturevalue("postgres")
+    name = databases.take()
+    with Database(databases.server.url(name)) as database:
         with database.session() as session:
             for statement in ROWS:
                 session.connection().execute(text(statement))
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
         yield database
-    postgres.execute("DROP DATABASE digest_full")
+    databases.server.execute(f"DROP DATABASE {name}")
 
 
 def explain(database: Database, ask: Callable[[Session], list[int]]) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ def _run_with_kills(database: Database, environment: dict[str, str]) -> Counter[
     chance = random.Random(20260506)
     marks = sorted(chance.randrange(PAPERS + 3 * SUBSCRIBERS) for _ in range(KILLS))
     reached = Counter(_kill(mark, database, environment) for mark in marks)
-    last = subprocess.run([*COMMAND, "run"], env=environment, capture_output=True, text=True, check=False, timeout=120)
+    last = subprocess.run([*COMMAND, "run"], env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert last.returncode == 0, last.stderr
     return reached
 

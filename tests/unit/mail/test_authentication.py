@@ -40,7 +40,7 @@ def judge(server: DnsServer) -> Judge:
     def find(what: str, zone: dict[tuple[str, str], list[str]] | None = None, **changes: str) -> Finding:
         """The one finding on `what`, after changes to the zone and the facts."""
         server.zone = RIGHT | (zone or {})
-        found = check(replace(FACTS, **changes), ask_dns([server.address], timeout=0.3))
+        found = check(replace(FACTS, **changes), ask_dns([server.address], timeout=2.0))
         (one,) = [finding for finding in found if finding.what == what]
         return one
 

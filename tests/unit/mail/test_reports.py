@@ -182,9 +182,9 @@ def test_any_words_in_a_field_are_taken(name: str, words: str) -> None:
     ids=range(10),
 )
 def test_rubbish_made_to_hurt_costs_little(content: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     read_report(content)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_words_are_one_printable_line() -> None:
