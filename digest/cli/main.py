@@ -3,7 +3,21 @@
 import click
 
 from digest import __version__
-from digest.cli import bounces, demo, doctor, encoder, keys, live, outbox, papers, people, runs, services, status
+from digest.cli import (
+    bounces,
+    demo,
+    doctor,
+    encoder,
+    evaluate,
+    keys,
+    live,
+    outbox,
+    papers,
+    people,
+    runs,
+    services,
+    status,
+)
 from digest.cli.output import Group
 
 
@@ -44,6 +58,7 @@ for command in (
     doctor.doctor,
     live.evaluate_live,
     encoder.encoder,
+    evaluate.evaluate,
     services.up,
     services.serve,
     services.schedule,

@@ -4,6 +4,7 @@ What is usual for everybody says nothing about one reader; scoring subtracts it.
 """
 
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -56,32 +57,47 @@ def plan(session: Session, encoder: str, now: datetime) -> list[int]:
     return [newest] if grown else []
 
 
+def describe(chunks: Iterable[tuple[lexical.Matrix, Vectors]], dimension: int) -> Crowd:
+    """The crowd of the papers that come in `chunks`: how often they have each hashed term, and their vectors."""
+    size, total, outer = 0, np.zeros(dimension), np.zeros((dimension, dimension))
+    counts = np.zeros(lexical.TERMS, dtype=np.uint32)
+    for terms, rows in chunks:
+        counts += lexical.paper_counts(terms)
+        vectors = rows.astype(np.float64)
+        size, total, outer = size + terms.shape[0], total + vectors.sum(axis=0), outer + vectors.T @ vectors
+    mean = total / max(size, 1)
+    covariance = outer / max(size, 1) - np.outer(mean, mean)
+    return Crowd(size, mean.astype(np.float32), covariance.astype(np.float32), counts)
+
+
 def refresh(session: Session, encoder: str, now: datetime) -> int:
     """Work the crowd out anew from the newest papers, in chunks; returns how many there were."""
     ids = session.exec(_newest(encoder, MOST_PAPERS)).all()
     dimension = _dimension(session, encoder)
-    total, outer = np.zeros(dimension), np.zeros((dimension, dimension))
-    counts = np.zeros(lexical.TERMS, dtype=np.uint32)
-    for chunk in batches(ids, CHUNK):
-        papers = session.exec(select(Paper).where(col(Paper.id).in_(chunk))).all()
-        counts += lexical.paper_counts(lexical.count_terms([paper_text(paper) for paper in papers]))
-        vectors = _vectors(session, encoder, dimension, chunk).astype(np.float64)
-        total, outer = total + vectors.sum(axis=0), outer + vectors.T @ vectors
-    mean = total / len(ids)
+    crowd = describe(_read_chunks(session, encoder, dimension, ids), dimension)
     row = Background(
         encoder=encoder,
         dimension=dimension,
-        paper_count=len(ids),
+        paper_count=crowd.size,
         newest_paper_id=max(ids),
-        mean=mean.astype(np.float32).tobytes(),
-        covariance=(outer / len(ids) - np.outer(mean, mean)).astype(np.float32).tobytes(),
-        term_counts=zlib.compress(counts.tobytes(), 1),
+        mean=crowd.mean.tobytes(),
+        covariance=crowd.covariance.tobytes(),
+        term_counts=zlib.compress(crowd.counts.tobytes(), 1),
         computed_at=now,
     )
     for old in session.exec(select(Background).where(Background.encoder == encoder)):
         session.delete(old)
     session.add(row)
-    return len(ids)
+    return crowd.size
+
+
+def _read_chunks(
+    session: Session, encoder: str, dimension: int, ids: Sequence[int]
+) -> Iterator[tuple[lexical.Matrix, Vectors]]:
+    for chunk in batches(ids, CHUNK):
+        papers = session.exec(select(Paper).where(col(Paper.id).in_(chunk))).all()
+        counts = lexical.count_terms([paper_text(paper) for paper in papers])
+        yield counts, _vectors(session, encoder, dimension, chunk)
 
 
 def load(session: Session, encoder: str) -> Crowd | None:
