@@ -94,7 +94,6 @@ def _open_cache(settings: Settings) -> Cache:
     """The embeddings of the encoder in the settings, kept in the data folder."""
     from digest.embeddings.encoder import LEXICAL
     from digest.evaluation.vectors import Cache
-
     from digest.workshop import settings_spec
 
     name = LEXICAL if settings.encoder == "none" else settings_spec(settings).identity

@@ -37,11 +37,6 @@ class Crowd:
     counts: NDArray[np.uint32]
 
     @cached_property
-    def rarity(self) -> NDArray[np.float32]:
-        """The inverse document frequency of each term."""
-        return lexical.rarity(self.counts, self.size)
-
-    @cached_property
     def mean_length(self) -> float:
         """How many different terms a paper has."""
         return float(self.counts.sum() / max(self.size, 1))

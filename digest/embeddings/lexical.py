@@ -10,11 +10,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, HashingVectorizer
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-TERMS = 2**20
+STEMS = 2**18  # columns of single stems; those of pairs come after them
+PAIRS = 2**20
+TERMS = STEMS + PAIRS
 REMEMBERED = 8_192  # texts and terms that an edition names again and again
-K1, B = 1.2, 0.75  # BM25's usual constants
+K1, B = 1.2, 0.9  # BM25's constants, measured: docs/ranking.md
+PAIR = 0.5  # what a pair weighs beside a stem, as it comes with two of them
 _BRITISH = re.compile(r"(?<=[a-z]{4})is(ation|ing|ed|er|e)$")
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _JOINT = re.compile(r"[-'’]")
@@ -67,13 +71,19 @@ def content_terms(text: str) -> list[str]:
     return [term for term in terms(text) if all(len(word) > 1 and word not in STOP_WORDS for word in term.split())]
 
 
-def _hasher(analyzer: Callable[[str], list[str]]) -> HashingVectorizer:
-    return HashingVectorizer(n_features=TERMS, analyzer=analyzer, alternate_sign=False, norm=None, dtype=np.float32)
-
-
 def count_terms(texts: Sequence[str], analyzer: Callable[[str], list[str]] = terms) -> Matrix:
     """How often each text has each hashed term: shape (len(texts), TERMS)."""
-    return _hasher(analyzer).transform(texts) if texts else sparse.csr_matrix((0, TERMS), dtype=np.float32)
+    found = [analyzer(text) for text in texts]
+    stems = [[term for term in text if " " not in term] for text in found]
+    pairs = [[term for term in text if " " in term] for text in found]
+    return sparse.hstack([_hash(stems, STEMS), _hash(pairs, PAIRS)], format="csr", dtype=np.float32)
+
+
+def _hash(texts: list[list[str]], columns: int) -> Matrix:
+    if not texts:
+        return sparse.csr_matrix((0, columns), dtype=np.float32)
+    hasher = FeatureHasher(columns, input_type="string", alternate_sign=False, dtype=np.float32)
+    return hasher.transform(texts)
 
 
 def hash_terms(wanted: list[str]) -> dict[str, int]:
@@ -83,7 +93,7 @@ def hash_terms(wanted: list[str]) -> dict[str, int]:
 
 @lru_cache(maxsize=REMEMBERED * 8)
 def _column(term: str) -> int:
-    return int(_hasher(lambda text: [text]).transform([term]).indices[0])
+    return int(count_terms([term], lambda text: [text]).indices[0])
 
 
 def presence(matrix: Matrix) -> Matrix:
@@ -98,18 +108,6 @@ def paper_counts(matrix: Matrix) -> NDArray[np.uint32]:
     return np.bincount(matrix.indices, minlength=TERMS).astype(np.uint32)
 
 
-def rarity(counts: NDArray[np.uint32], total: int) -> NDArray[np.float32]:
-    """log((N + 1) / (n + 1)) + 1 of each term: the usual smoothed inverse document frequency."""
-    return np.asarray(np.log((total + 1) / (counts.astype(np.float64) + 1)) + 1, dtype=np.float32)
-
-
-def tfidf(matrix: Matrix, idf: NDArray[np.float32]) -> Matrix:
-    """Rows of length one: (1 + log tf) * idf."""
-    weighted = matrix.copy()
-    weighted.data = (1 + np.log(weighted.data)) * idf[weighted.indices]
-    return scale_rows(weighted)
-
-
 def saturate(matrix: Matrix, mean_length: float) -> Matrix:
     """BM25's half that belongs to the text: tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))."""
     lengths = np.diff(matrix.indptr)  # in different terms, as the store's mean length is
@@ -122,10 +120,14 @@ def saturate(matrix: Matrix, mean_length: float) -> Matrix:
 
 
 def lift(share: Matrix, counts: NDArray[np.uint32], total: int) -> Matrix:
-    """BM25's half that belongs to a profile: sqrt(s) log(1 + 0.1 s N / n) for a term in a share `s` of its texts."""
+    """BM25's half that belongs to a profile: sqrt(s) log(1 + 0.1 s N / n) for a term in a share `s` of its texts.
+
+    Of a pair, half of that. Rows of length one.
+    """
     weighted = share.copy()
     frequency = np.maximum(counts[weighted.indices], 1) / max(total, 1)
-    weighted.data = (np.sqrt(weighted.data) * np.log1p(0.1 * weighted.data / frequency)).astype(np.float32)
+    worth = np.where(weighted.indices < STEMS, 1.0, PAIR)
+    weighted.data = (worth * np.sqrt(weighted.data) * np.log1p(0.1 * weighted.data / frequency)).astype(np.float32)
     return scale_rows(weighted)
 
 

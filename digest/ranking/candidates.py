@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from sqlmodel import Session, col, select
 
 from digest.db import batches
-from digest.embeddings import background, index, lexical
+from digest.embeddings import index, lexical
 from digest.embeddings.background import Crowd
 from digest.embeddings.encoder import Vectors
 from digest.embeddings.vectors import from_bytes, paper_text, rankable
 from digest.ranking import scoring
+from digest.ranking.model import Model, load_model
 from digest.ranking.scoring import Queries, View
 from digest.tables import Paper, PaperVector
 
@@ -31,25 +32,27 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Library:
-    """The papers of a window in both views (row by row in `papers`), and the crowd that they are measured against."""
+    """The papers of a window in all views (row by row in `papers`), and the model that they are measured by."""
 
     papers: list[Paper]
     sentences: list[Vectors]
     view: View
     sample: View
     sample_ids: list[int]
-    crowd: Crowd
-    encoder: str
+    model: Model
+
+    @property
+    def crowd(self) -> Crowd:
+        return self.model.crowd
+
+    @property
+    def encoder(self) -> str:
+        return self.model.encoder
 
     @cached_property
     def rows(self) -> dict[int, int]:
         """The row of each paper id."""
         return {paper.id: row for row, paper in enumerate(self.papers)}
-
-    @cached_property
-    def precision(self) -> Vectors:
-        """The inverse of the crowd's shrunk covariance."""
-        return scoring.precision(self.crowd.covariance, self.crowd.size)
 
     @cached_property
     def trend(self) -> Vectors:
@@ -142,8 +145,8 @@ def _listed_by(pairs: Iterable[tuple[T, int]]) -> dict[T, list[int]]:
 
 def load_library(session: Session, encoder: str, since: datetime, now: datetime) -> Library | None:
     """The papers announced in (since, now] that this encoder can rank; None while the store holds none at all."""
-    crowd = background.load(session, encoder)
-    if crowd is None:
+    model = load_model(session, encoder)
+    if model is None:
         return None
     newest = (
         rankable(encoder, Paper)
@@ -153,7 +156,7 @@ def load_library(session: Session, encoder: str, since: datetime, now: datetime)
     sample = list(session.exec(newest.limit(CROWD_SAMPLE)))
     window = list(session.exec(newest.where(Paper.announced_at > since)))
     papers = list({paper.id: paper for paper in [*window, *sample]}.values())
-    view, sentences = make_view(session, encoder, crowd, papers)
+    view, sentences = make_view(session, model, papers)
     sampled = {paper.id for paper in sample}
     rows = np.array([row for row, paper in enumerate(papers) if paper.id in sampled], np.int64)
     sample_ids = [papers[row].id for row in rows]
@@ -163,22 +166,15 @@ def load_library(session: Session, encoder: str, since: datetime, now: datetime)
         view=view.rows(np.arange(len(window))),
         sample=view.rows(rows),
         sample_ids=sample_ids,
-        crowd=crowd,
-        encoder=encoder,
+        model=model,
     )
 
 
-def make_view(session: Session, encoder: str, crowd: Crowd, papers: list[Paper]) -> tuple[View, list[Vectors]]:
-    """Papers in both views, and the vectors of their sentences."""
-    dimension = len(crowd.mean)
-    vectors, sentences = _stored_vectors(session, encoder, dimension, [paper.id for paper in papers])
-    counts = lexical.count_terms([paper_text(paper) for paper in papers])
-    view = View(
-        vectors=vectors,
-        saturated=lexical.saturate(counts, crowd.mean_length),
-        tfidf=lexical.tfidf(counts, crowd.rarity),
-    )
-    return view, sentences
+def make_view(session: Session, model: Model, papers: list[Paper]) -> tuple[View, list[Vectors]]:
+    """Papers in all views, and the vectors of their sentences."""
+    dimension = len(model.crowd.mean)
+    vectors, sentences = _stored_vectors(session, model.encoder, dimension, [paper.id for paper in papers])
+    return model.look_at(vectors, lexical.count_terms([paper_text(paper) for paper in papers])), sentences
 
 
 def _stored_vectors(session: Session, encoder: str, dimension: int, ids: list[int]) -> tuple[Vectors, list[Vectors]]:
@@ -202,8 +198,8 @@ def nearest(library: Library, queries: Queries, balance: Vectors, allowed: list[
     total = len(library.papers)
     if queries.direction.shape[1] == 0:  # by words alone there is nothing to search with
         return [np.flatnonzero(mask) for mask in allowed]
-    papers = scoring.with_trend(library.view.vectors, library.trend)
-    asked = scoring.with_balance(queries.direction, balance)
+    papers = scoring.with_trend(library.view, library.trend)
+    asked = scoring.with_balance(queries, balance)
     count, open_profiles = OVER_FETCH, np.arange(len(balance))
     found: list[Ints] = [np.empty(0, np.int64)] * len(balance)
     while len(open_profiles):

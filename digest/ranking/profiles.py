@@ -1,6 +1,7 @@
-"""What a profile says, as arrays: its words and its example papers in both views."""
+"""What a profile says, as arrays: its words and its example papers in all views."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +13,8 @@ from digest.embeddings import lexical
 from digest.embeddings.encoder import Vectors
 from digest.embeddings.vectors import against_text, profile_text, rankable
 from digest.ranking.briefs import Brief, Signs, Weights
-from digest.ranking.candidates import Library, Mask, make_view
+from digest.ranking.candidates import Ints, Library, Mask, make_view
+from digest.ranking.model import Model
 from digest.ranking.scoring import Evidence, Floats, Matrix, View
 from digest.tables import Paper
 
@@ -53,14 +55,14 @@ class _Piece:
     likes: int
     sign: int
     vector: Vectors
+    taste: Floats
     share: Matrix
-    tfidf: Matrix
 
 
 def load_examples(session: Session, library: Library, signs: Signs, weights: Weights | None = None) -> Examples:
     """The examples that this encoder has a vector of."""
     papers = _papers_by_id(session, library.encoder, sorted({paper_id for _, paper_id in signs}))
-    view, _ = make_view(session, library.encoder, library.crowd, papers)
+    view, _ = make_view(session, library.model, papers)
     places = {paper.id: row for row, paper in enumerate(papers)}
     known = {key: weight for key, weight in (weights or {}).items() if key[1] in places}
     examples = Examples(papers, view, weights={(key[0], places[key[1]]): weight for key, weight in known.items()})
@@ -85,42 +87,46 @@ def gather(library: Library, brief: Brief, examples: Examples) -> Evidence:
     """The evidence of a brief's profiles, in their order."""
     pieces: list[_Piece] = []
     for owner, profile in enumerate(brief.profiles):
-        pieces += _words(library, (owner, 1), profile_text(profile), brief.texts.get(profile.id))
+        pieces += _words(library.model, (owner, 1), profile_text(profile), brief.texts.get(profile.id))
         for sign, rows in ((1, examples.liked[profile.id]), (-1, examples.disliked[profile.id])):
             if rows:
-                pieces.append(_papers((owner, sign), rows, examples.weigh(profile.id, rows), examples))
-        pieces += _words(library, (owner, -1), against_text(profile), brief.against.get(profile.id))
-    return _stack(pieces, library)
+                view = examples.view.rows(np.array(rows, np.int64))
+                pieces.append(_papers((owner, sign), view, examples.weigh(profile.id, rows)))
+        pieces += _words(library.model, (owner, -1), against_text(profile), brief.against.get(profile.id))
+    return _stack(pieces, library.model)
 
 
-def _words(library: Library, whose: tuple[int, int], text: str, vector: Vectors | None) -> list[_Piece]:
+def average(model: Model, view: View, likes: Sequence[Ints]) -> Evidence:
+    """The evidence of readers who like the papers at these rows of a view, and say nothing else."""
+    pieces = [_papers((owner, 1), view.rows(rows), np.ones(len(rows), np.float32)) for owner, rows in enumerate(likes)]
+    return _stack(pieces, model)
+
+
+def _words(model: Model, whose: tuple[int, int], text: str, vector: Vectors | None) -> list[_Piece]:
     """What `whose` (owner and sign) words are worth: nothing without a text, or before the encoder has read it."""
-    if not text or (library.encoder and vector is None):
+    if not text or (model.encoder and vector is None):
         return []
-    owner, sign = whose
     counts = lexical.count_terms([text], lexical.content_terms)
-    idf = lexical.rarity(library.crowd.counts, library.crowd.size)
     dense = np.empty(0, np.float32) if vector is None else vector
-    return [_Piece(owner, 0, sign, dense, lexical.presence(counts), lexical.tfidf(counts, idf))]
+    taste = np.zeros(model.factors.shape[1], np.float32)
+    return [_Piece(whose[0], 0, whose[1], dense, taste, lexical.presence(counts))]
 
 
-def _papers(whose: tuple[int, int], rows: list[int], weights: Floats, examples: Examples) -> _Piece:
-    """The mean over `whose` (owner and sign) papers at `rows`, by their weights."""
-    view = examples.view.rows(np.array(rows, np.int64))
+def _papers(whose: tuple[int, int], view: View, weights: Floats) -> _Piece:
+    """The mean over `whose` (owner and sign) papers, by their weights."""
     mean = sparse.csr_matrix(weights / weights.sum())
     share = sparse.csr_matrix(mean @ lexical.presence(view.saturated), dtype=np.float32)
-    overlap = lexical.scale_rows(sparse.csr_matrix(mean @ view.tfidf, dtype=np.float32))
-    return _Piece(whose[0], len(rows), whose[1], np.asarray(mean @ view.vectors, np.float32)[0], share, overlap)
+    vector, taste = (np.asarray(mean @ rows, np.float32)[0] for rows in (view.vectors, view.tastes))
+    return _Piece(whose[0], len(weights), whose[1], vector, taste, share)
 
 
-def _stack(pieces: list[_Piece], library: Library) -> Evidence:
+def _stack(pieces: list[_Piece], model: Model) -> Evidence:
     empty = sparse.csr_matrix((0, lexical.TERMS), dtype=np.float32)
-    width = library.view.vectors.shape[1]
     share = sparse.vstack([empty, *(piece.share for piece in pieces)], format="csr")
     return Evidence(
-        vectors=np.array([piece.vector for piece in pieces], np.float32).reshape(len(pieces), width),
-        lift=lexical.lift(share, library.crowd.counts, library.crowd.size),
-        tfidf=sparse.vstack([empty, *(piece.tfidf for piece in pieces)], format="csr"),
+        vectors=np.array([piece.vector for piece in pieces], np.float32).reshape(len(pieces), len(model.crowd.mean)),
+        tastes=np.array([piece.taste for piece in pieces], np.float32).reshape(len(pieces), model.factors.shape[1]),
+        lift=lexical.lift(share, model.crowd.counts, model.crowd.size),
         owner=np.array([piece.owner for piece in pieces], np.int64),
         likes=np.array([piece.likes for piece in pieces], np.int64),
         sign=np.array([piece.sign for piece in pieces], np.int64),

@@ -119,9 +119,8 @@ def choose_highlight(library: Library, row: int, queries: Queries, profile: int)
     vectors = library.sentences[row]
     if len(vectors) == len(pieces):
         return pieces[int(np.argmax(vectors @ queries.direction[profile]))]
-    idf = lexical.rarity(library.crowd.counts, library.crowd.size)
-    overlap = lexical.tfidf(lexical.count_terms(pieces), idf) @ queries.overlap[[profile]].T
-    return pieces[int(np.argmax(overlap.toarray().ravel()))]
+    words = lexical.saturate(lexical.count_terms(pieces), library.crowd.mean_length) @ queries.lift[[profile]].T
+    return pieces[int(np.argmax(words.toarray().ravel()))]
 
 
 def explain(reason: Reason) -> str:

@@ -1,15 +1,17 @@
 """Scores: four signals in closed form, calibrated against a crowd of papers and added. Pure arithmetic on arrays.
 
 A profile's *evidence* is up to four things: its words, the papers it likes, the papers it dislikes, what it is against
-in words. Each is looked at through two views (unit vectors, hashed terms), which give four signals for a paper x:
+in words. A paper x and a piece of evidence are looked at through three views (unit vectors, hashed terms, tastes), which
+give four signals:
 
     closeness   x · m / |m|                  m: mean vector of the evidence
     contrast    x · S⁻¹ (m - c)              c, S: mean and shrunk covariance of the papers in store
     lift        BM25 over words and word pairs, weighted by how much more often the evidence has them than the store
-    overlap     cosine of tf-idf vectors
+    company     cosine of tastes: what sort of readers like older papers close to x (`tastes`)
 
-Each signal is z-scored by its mean and deviation over the crowd, and they are added with fixed weights. As every signal
-is linear in the paper, all of it folds into one dense direction and one sparse query per profile (`Queries`).
+Each signal is z-scored by its mean and deviation over the crowd, and they are added with weights that depend on how
+long the texts are and how much a profile says, learnt from the readers where there are enough (`fusion`). As every
+signal is linear in the paper, all of it folds into one dense direction and one sparse query per profile (`Queries`).
 A relevance is a z-score too: 0 is the crowd's mean, and 3 is three standard deviations closer than that.
 """
 
@@ -20,21 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from digest.ranking.fusion import Fusion
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Matrix: TypeAlias = Any  # a scipy.sparse.csr_matrix; scipy carries no types
 
-RIDGE, SMALL_STORE_RIDGE, SMALL_STORE, SMALLEST_STORE = 1.0, 3.0, 1000, 100
-WEIGHTS = np.array([0.25, 0.375, 0.25, 0.125], np.float32)  # three likes and more
-SPARSE_WEIGHTS = np.array(
-    [0.4, 0.1, 0.35, 0.15], np.float32
-)  # words only, or one or two likes: contrast is not yet sure
-FEW = 2
 WORDS_WORTH = 2.0  # the words of a profile are worth this many likes
 DISLIKE = 0.2  # all that is disliked weighs this much of all that is liked
 # What a signal's mean and deviation are when too few papers are there to measure them, worth this many papers.
-USUAL_MEAN = np.array([0.3, 0.0, 0.05, 0.015], np.float32)
-USUAL_DEVIATION = np.array([0.12, 0.055, 0.035, 0.015], np.float32)
+USUAL_MEAN = np.array([0.3, 0.0, 0.05, 0.0], np.float32)
+USUAL_DEVIATION = np.array([0.12, 0.055, 0.035, 0.1], np.float32)
 USUAL_SUM_DEVIATION = 0.8
 USUAL_WEIGHT = 20.0
 UNKNOWN_TREND = 0.5  # what a paper without votes gets: the usual
@@ -44,27 +42,30 @@ FLOOR = 1.5  # relevance below which a paper does not match; a sixteenth of a st
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Papers in both views: unit `vectors` (n, d), and over hashed terms BM25's half `saturated` and `tfidf` (n, t)."""
+    """Papers in all views: unit `vectors` (n, d), unit `tastes` (n, f), and BM25's half `saturated` over hashed terms.
+
+    A paper that nobody's taste is known of has a row of noughts; where none are known at all, f is 0.
+    """
 
     vectors: Floats
+    tastes: Floats
     saturated: Matrix
-    tfidf: Matrix
 
     def rows(self, chosen: NDArray[np.int64]) -> "View":
-        return View(self.vectors[chosen], self.saturated[chosen], self.tfidf[chosen])
+        return View(self.vectors[chosen], self.tastes[chosen], self.saturated[chosen])
 
     def columns(self, chosen: NDArray[np.int64]) -> "View":
         """Of all terms only some, for who asks for no others: a product over a million columns costs by the column."""
-        return View(self.vectors, self.saturated[:, chosen], self.tfidf[:, chosen])
+        return View(self.vectors, self.tastes, self.saturated[:, chosen])
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A row per piece: mean vector, BM25's profile half, mean tf-idf; whose it is, how many papers, like or dislike."""
+    """A row per piece: mean vector, mean taste, BM25's profile half; whose it is, how many papers, like or dislike."""
 
     vectors: Floats
+    tastes: Floats
     lift: Matrix
-    tfidf: Matrix
     owner: NDArray[np.int64]
     likes: NDArray[np.int64]  # number of papers; 0 for words
     sign: NDArray[np.int64]
@@ -72,89 +73,67 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """What a profile asks, folded: relevance = x · direction + saturated · lift + tfidf · overlap - offset."""
+    """What a profile asks, folded: relevance = vector · direction + taste · company + saturated · lift - offset."""
 
     direction: Floats
+    company: Floats
     lift: Matrix
-    overlap: Matrix
     offset: Floats
 
     def rows(self, chosen: list[int]) -> "Queries":
-        return Queries(self.direction[chosen], self.lift[chosen], self.overlap[chosen], self.offset[chosen])
+        return Queries(self.direction[chosen], self.company[chosen], self.lift[chosen], self.offset[chosen])
 
     def relevance(self, papers: View) -> Floats:
         """z-scores of shape (profiles, papers)."""
-        lexical = self.lift @ papers.saturated.T + self.overlap @ papers.tfidf.T
-        return np.asarray(self.direction @ papers.vectors.T + lexical.toarray() - self.offset[:, None], np.float32)
+        dense = self.direction @ papers.vectors.T + self.company @ papers.tastes.T
+        return np.asarray(dense + (self.lift @ papers.saturated.T).toarray() - self.offset[:, None], np.float32)
 
 
-def contrast_direction(means: Floats, crowd_mean: Floats, covariance: Floats, paper_count: int) -> Floats:
-    """S⁻¹ (m - c) per row, of unit length; with too few papers to know a covariance, m - c."""
-    centred = means - crowd_mean
-    if centred.size and paper_count >= SMALLEST_STORE:
-        centred = np.linalg.solve(shrink(covariance, paper_count), centred.T).T
-    return _unit(centred)
+def measure(evidence: Evidence, contrast: Floats, papers: View) -> Floats:
+    """The four signals of each paper for each piece of evidence: (evidence, papers, 4)."""
+    return np.stack(
+        [
+            _unit(evidence.vectors) @ papers.vectors.T,
+            contrast @ papers.vectors.T,
+            (evidence.lift @ papers.saturated.T).toarray(),
+            _unit(evidence.tastes) @ papers.tastes.T,
+        ],
+        axis=2,
+    )
 
 
-def shrink(covariance: Floats, paper_count: int) -> Floats:
-    """S: the covariance drawn towards a ball, the more the fewer papers it is of."""
-    ridge = RIDGE if paper_count >= SMALL_STORE else SMALL_STORE_RIDGE
-    level = ridge * np.trace(covariance) / len(covariance)
-    return np.asarray(covariance + level * np.eye(len(covariance), dtype=np.float32), np.float32)
-
-
-def precision(covariance: Floats, paper_count: int) -> Floats:
-    """S⁻¹, for who asks again and again; with too few papers to know it, the identity."""
-    if not len(covariance) or paper_count < SMALLEST_STORE:
-        return np.eye(len(covariance), dtype=np.float32)
-    return np.asarray(np.linalg.inv(shrink(covariance, paper_count)), np.float32)
-
-
-def contrast_by(inverse: Floats, means: Floats, crowd_mean: Floats) -> Floats:
-    """`contrast_direction` with S⁻¹ at hand."""
-    return _unit(np.asarray((means - crowd_mean) @ inverse, np.float32))
-
-
-def fold(evidence: Evidence, contrast: Floats, crowd: View, own: Mask) -> tuple[Queries, Floats]:
+def fold(evidence: Evidence, contrast: Floats, crowd: View, own: Mask, fusion: Fusion) -> tuple[Queries, Floats]:
     """Calibrate the signals over the crowd (one paper or more) and fold them into one query per profile.
 
     `own` (profiles, papers of the crowd) marks each profile's own examples: they say nothing about strangers and are
     left out. Returns the queries, and the crowd's relevances of the shape of `own`, sorted, NaN for those left out.
     """
-    profiles = len(own)
-    closeness = _unit(evidence.vectors)
-    signals = np.stack(
-        [
-            closeness @ crowd.vectors.T,
-            contrast @ crowd.vectors.T,
-            (evidence.lift @ crowd.saturated.T).toarray(),
-            (evidence.tfidf @ crowd.tfidf.T).toarray(),
-        ],
-        axis=2,
-    )
-    strangers = ~own
-    weights, means = _weigh(evidence.likes, signals, strangers[evidence.owner])
+    profiles, strangers = len(own), ~own
+    signals = measure(evidence, contrast, crowd)
+    weights, means = _weigh(fusion.weigh(evidence.likes), signals, strangers[evidence.owner])
     mix = _shares(evidence, profiles)
+    dense = weights[:, [0]] * _unit(evidence.vectors) + weights[:, [1]] * contrast
     raw = Queries(
-        direction=np.asarray(mix @ (weights[:, [0]] * closeness + weights[:, [1]] * contrast), np.float32),
+        direction=np.asarray(mix @ dense, np.float32),
+        company=np.asarray(mix @ (weights[:, [3]] * _unit(evidence.tastes)), np.float32),
         lift=sparse.csr_matrix(mix @ sparse.diags(weights[:, 2]) @ evidence.lift),
-        overlap=sparse.csr_matrix(mix @ sparse.diags(weights[:, 3]) @ evidence.tfidf),
         offset=np.asarray(mix @ (weights * means).sum(axis=1), np.float32),
     )
     positive = np.bincount(evidence.owner[evidence.sign > 0], minlength=profiles) > 0
     return _standardise(raw, crowd, strangers, positive)
 
 
-def _weigh(likes: NDArray[np.int64], signals: Floats, strangers: Mask) -> tuple[Floats, Floats]:
+def _weigh(wanted: Floats, signals: Floats, strangers: Mask) -> tuple[Floats, Floats]:
     """The weight of each signal per piece of evidence, and its mean over the strangers: both of shape (evidence, 4).
 
-    `signals` has the shape (evidence, crowd, 4). A view that is silent about a piece of evidence gets no weight.
+    `wanted` are the weights of z-scores, and `signals` has the shape (evidence, crowd, 4). A view that is silent about
+    a piece of evidence gets no weight.
     """
     share = _trust(strangers)
     mean, variance = _moments(signals, strangers[:, :, None])
     means = share * mean + (1 - share) * USUAL_MEAN
     deviations = np.sqrt(share * variance + (1 - share) * USUAL_DEVIATION**2)
-    weights = np.where((likes > FEW)[:, None], WEIGHTS, SPARSE_WEIGHTS) * signals.any(axis=1)
+    weights = wanted * signals.any(axis=1)
     weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-6) / deviations
     _, spread = _moments(np.einsum("ecs,es->ec", signals, weights)[:, :, None], strangers[:, :, None])
     # Each piece is brought to deviation one before they are added, so that its share is what `_shares` says.
@@ -183,8 +162,8 @@ def _standardise(raw: Queries, crowd: View, strangers: Mask, positive: Mask) -> 
     scale = np.where(positive[:, None], np.sqrt(share * variance + (1 - share)), 1)
     queries = Queries(
         direction=np.asarray(raw.direction / scale, np.float32),
+        company=np.asarray(raw.company / scale, np.float32),
         lift=sparse.csr_matrix(sparse.diags(1 / scale[:, 0]) @ raw.lift),
-        overlap=sparse.csr_matrix(sparse.diags(1 / scale[:, 0]) @ raw.overlap),
         offset=np.asarray((raw.offset + (share * mean)[:, 0]) / scale[:, 0], np.float32),
     )
     return queries, np.sort(np.where(strangers, (scores - share * mean) / scale, np.nan), axis=1)
@@ -233,15 +212,16 @@ def blend(relevance: Floats, trend: Floats, balance: Floats) -> NDArray[np.float
     return np.asarray((1 - balance) * closeness + balance * known, np.float64)
 
 
-def with_trend(vectors: Floats, trend: Floats) -> Floats:
-    """Paper vectors with the trend as one more dimension, for candidate generation."""
+def with_trend(papers: View, trend: Floats) -> Floats:
+    """The dense views of papers with the trend as one more dimension, for candidate generation."""
     known = np.where(np.isnan(trend), UNKNOWN_TREND, trend)
-    return np.column_stack([vectors, known]).astype(np.float32)
+    return np.column_stack([papers.vectors, papers.tastes, known]).astype(np.float32)
 
 
-def with_balance(direction: Floats, balance: Floats) -> Floats:
-    """Profile directions with the trend's pull as one more dimension: `blend` to first order around its middle."""
-    return np.column_stack([direction, 4 * balance / (1 - balance)]).astype(np.float32)
+def with_balance(queries: Queries, balance: Floats) -> Floats:
+    """The dense part of queries with the trend's pull as one more dimension: `blend` to first order at its middle."""
+    pull = 4 * balance / (1 - balance)
+    return np.column_stack([queries.direction, queries.company, pull]).astype(np.float32)
 
 
 def _unit(rows: Floats) -> Floats:

@@ -86,12 +86,12 @@ def search_shelf(
 
 def _rank(session: Session, sample: Library, question: Question, papers: list[Paper]) -> list[Hit]:
     """Papers by their relevance in both views, without the paper that the question is made of."""
-    view, _ = candidates.make_view(session, sample.encoder, sample.crowd, papers)
+    view, _ = candidates.make_view(session, sample.model, papers)
     terms = np.unique(question.counts.indices).astype(np.int64)
     evidence = _evidence(sample, question, terms)
-    contrast = scoring.contrast_by(sample.precision, evidence.vectors, sample.crowd.mean)
+    contrast = sample.model.whitening.contrast(evidence.vectors)
     itself = np.array([[paper_id == question.paper_id for paper_id in sample.sample_ids]])
-    queries, _ = scoring.fold(evidence, contrast, sample.sample.columns(terms), itself)
+    queries, _ = scoring.fold(evidence, contrast, sample.sample.columns(terms), itself, sample.model.fusion)
     relevance = queries.relevance(view.columns(terms))[0]
     order = sorted(range(len(papers)), key=lambda row: (-relevance[row], papers[row].id))
     hits = [Hit(papers[row], float(relevance[row])) for row in order]
@@ -104,8 +104,8 @@ def _evidence(library: Library, question: Question, terms: Ints) -> Evidence:
     vector = question.vector if len(question.vector) else np.zeros(len(crowd.mean), np.float32)
     return Evidence(
         vectors=vector.reshape(1, -1),
+        tastes=np.zeros((1, library.view.tastes.shape[1]), np.float32),
         lift=lexical.lift(lexical.presence(question.counts), crowd.counts, crowd.size)[:, terms],
-        tfidf=lexical.tfidf(question.counts, crowd.rarity)[:, terms],
         owner=np.zeros(1, np.int64),
         likes=np.array([0 if question.paper_id is None else 1]),
         sign=np.ones(1, np.int64),

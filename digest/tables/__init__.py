@@ -13,7 +13,7 @@ from digest.tables.mail import (
     SkipReason,
     Suppression,
 )
-from digest.tables.papers import Background, EncoderInForce, Paper, PaperExternalId, PaperVector, Signal
+from digest.tables.papers import Background, EncoderInForce, LearntRanking, Paper, PaperExternalId, PaperVector, Signal
 from digest.tables.people import (
     ApiKey,
     Feedback,
@@ -37,6 +37,7 @@ __all__ = [
     "EditionItem",
     "EncoderInForce",
     "Feedback",
+    "LearntRanking",
     "Lease",
     "MailKind",
     "MailedLink",

@@ -100,3 +100,24 @@ class Background(SQLModel, table=True):
     covariance: bytes = Field(sa_type=LargeBinary)
     term_counts: bytes = Field(sa_type=LargeBinary)
     computed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class LearntRanking(SQLModel, table=True):
+    """What was learnt from readers, by one encoder.
+
+    `few` and `many` are the weights of the signals for who likes few and many papers; `vectors` are the unit vectors of
+    liked papers and `factors` their tastes (both float16).
+    """
+
+    __tablename__ = "learnt_ranking"
+
+    id: int = key()
+    encoder: str = Field(max_length=128, index=True)
+    dimension: int
+    factor_count: int
+    reader_count: int
+    few: list[float] = Field(sa_type=JSON)
+    many: list[float] = Field(sa_type=JSON)
+    vectors: bytes = Field(sa_type=LargeBinary)
+    factors: bytes = Field(sa_type=LargeBinary)
+    computed_at: datetime = Field(sa_type=UtcDateTime)

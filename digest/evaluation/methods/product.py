@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import numpy as np
 
 from digest.embeddings import background, lexical
-from digest.embeddings.background import Crowd
 from digest.evaluation.tasks import Floats, Ints, Reader, Scorer, Task
-from digest.ranking import candidates, scoring
+from digest.ranking import candidates, learning, scoring
 from digest.ranking.briefs import Brief
 from digest.ranking.candidates import CROWD_SAMPLE, OVER_FETCH, Library
+from digest.ranking.model import Model, make_model
 from digest.ranking.profiles import Examples, gather
 from digest.ranking.scoring import Mask, Matrix, Queries, View
 from digest.tables import Profile
@@ -47,15 +47,17 @@ def exhaustive(task: Task) -> Scorer:
 
 
 def make_library(task: Task) -> tuple[Library, View]:
-    """The papers to rank as the ranker holds them, and all papers in both views, row by row."""
+    """The papers to rank as the ranker holds them, and all papers in all views, row by row.
+
+    The model learns from what the readers of the task like, as an instance's does from its readers.
+    """
     counts = lexical.count_terms(task.texts)
-    crowd = background.describe(_chunks(task, counts), task.vectors.shape[1])
-    view = View(
-        vectors=task.vectors,
-        saturated=lexical.saturate(counts, crowd.mean_length),
-        tfidf=lexical.tfidf(counts, crowd.rarity),
-    )
-    return _shelve(task, crowd, view), view
+    model = make_model(task.encoder, background.describe(_chunks(task, counts), task.vectors.shape[1]))
+    liked = np.unique(np.concatenate([reader.liked for reader in task.readers]))
+    likes = [np.searchsorted(liked, reader.liked) for reader in task.readers]
+    model = learning.study(model, task.vectors[liked], counts[liked], likes)
+    view = model.look_at(task.vectors, counts)
+    return _shelve(task, model, view), view
 
 
 def _chunks(task: Task, counts: Matrix) -> Iterator[tuple[Matrix, Floats]]:
@@ -64,7 +66,7 @@ def _chunks(task: Task, counts: Matrix) -> Iterator[tuple[Matrix, Floats]]:
         yield counts[rows], task.vectors[rows]
 
 
-def _shelve(task: Task, crowd: Crowd, view: View) -> Library:
+def _shelve(task: Task, model: Model, view: View) -> Library:
     """Relevances are calibrated on the newest papers, as in the product: on those held out, which count as today's."""
     sample = _newest(task)[:CROWD_SAMPLE]
     return Library(
@@ -73,8 +75,7 @@ def _shelve(task: Task, crowd: Crowd, view: View) -> Library:
         view=view.rows(task.held_out),
         sample=view.rows(sample),
         sample_ids=[task.papers[row].id for row in sample],
-        crowd=crowd,
-        encoder=task.encoder,
+        model=model,
     )
 
 
@@ -88,11 +89,10 @@ def _newest(task: Task) -> Ints:
 def ask(library: Library, view: View, task: Task, readers: Sequence[Reader]) -> Queries:
     """What the readers' profiles ask, one each."""
     brief, examples = make_brief(readers), make_examples(view, task, readers)
-    crowd = library.crowd
     evidence = gather(library, brief, examples)
-    contrast = scoring.contrast_direction(evidence.vectors, crowd.mean, crowd.covariance, crowd.size)
     own = np.array([_own(library, task, reader) for reader in readers], dtype=bool)
-    return scoring.fold(evidence, contrast, library.sample, own)[0]
+    contrast = library.model.whitening.contrast(evidence.vectors)
+    return scoring.fold(evidence, contrast, library.sample, own, library.model.fusion)[0]
 
 
 def _own(library: Library, task: Task, reader: Reader) -> Mask:

@@ -9,7 +9,7 @@ from digest.ranking.scoring import Floats, Queries
 
 def ask(library: Library, brief: Brief, examples: Examples) -> tuple[Queries, Floats]:
     """All that the profiles say, by all signals."""
-    crowd = library.crowd
     evidence = gather(library, brief, examples)
-    contrast = scoring.contrast_direction(evidence.vectors, crowd.mean, crowd.covariance, crowd.size)
-    return scoring.fold(evidence, contrast, library.sample, own_examples(library, brief, examples))
+    contrast = library.model.whitening.contrast(evidence.vectors)
+    own = own_examples(library, brief, examples)
+    return scoring.fold(evidence, contrast, library.sample, own, library.model.fusion)
