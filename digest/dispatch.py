@@ -33,6 +33,7 @@ QUEUES = {  # of each stage, by what its work needs: the network, the GPU, proce
     "embed_papers": "embed",
     "embed_profiles": "embed",
     "background": "embed",
+    "learn": "rank",
     "tidy": "rank",
     "resume": "rank",
     "rank": "rank",

@@ -1,6 +1,6 @@
 """The map of the system: the stages of a day in order, and the loop that runs them in one process.
 
-    ingest → lookup → trend → embed_papers → embed_profiles → background → tidy → resume → rank → compose
+    ingest → lookup → trend → embed_papers → embed_profiles → background → learn → tidy → resume → rank → compose
     → deliver → prepare_papers → prepare_profiles → switch_encoder
 
 The last three have something to do only while an encoder is prepared to follow the one in force, and do a bounded part
@@ -31,15 +31,15 @@ from digest.embeddings import background, succession, vectors
 from digest.errors import ConfigurationError, DigestError, PermanentError, TransientError, Unreachable
 from digest.log import get_logger
 from digest.mail import delivery, outbox
-from digest.papers import ingest, trending
+from digest.papers import attention, ingest, polls
 from digest.papers.ingest import IngestReport
-from digest.ranking import drafts, editions
-from digest.sources.base import Source
+from digest.ranking import drafts, editions, learning
+from digest.sources.base import DailySource, PaperRecord, Refusal, Source
 from digest.subscribers import privacy, requests, schedule
 from digest.tables import Run, Subscriber, SubscriberStatus
 from digest.workshop import Workshop
 
-OVERLAP = timedelta(days=2)  # read again with every poll
+OVERLAP = timedelta(days=2)  # read again with every poll, so that late entries are not lost
 SUCCESSION = ("prepare_papers", "prepare_profiles", "switch_encoder")
 LAST = SUCCESSION[-1]
 
@@ -82,10 +82,11 @@ def stages(shop: Workshop, only: int | None = None) -> list[Stage]:
     return [
         Stage("ingest", partial(_plan_ingest, shop), partial(_ingest, shop), 1),
         Stage("lookup", requests.plan, partial(_look_up, shop), 100),
-        Stage("trend", trending.plan, partial(_trend, shop), 500),
+        Stage("trend", attention.plan, partial(_trend, shop), 500),
         Stage("embed_papers", partial(_plan_papers, shop), partial(_embed_papers, shop), 64),
         Stage("embed_profiles", partial(_plan_profiles, shop), partial(_embed_profiles, shop), 256),
         Stage("background", partial(_plan_background, shop), partial(_refresh_background, shop), 1),
+        Stage("learn", partial(_plan_learning, shop), partial(_learn, shop), 1),
         Stage("tidy", privacy.plan_tidy, partial(_tidy, shop), 500),
         Stage("resume", schedule.plan_resume, partial(_resume, shop), 500),
         Stage("rank", lambda session, now: editions.plan(session, now, only), partial(_rank, shop), 500),
@@ -242,7 +243,7 @@ def ingest_source(shop: Workshop, source: Source, now: datetime, stage: str = "i
     row = Run(moment=now, stage=stage, source=source.name, started_at=utc_now())
     report = IngestReport()
     try:
-        ingest.store(shop.database, source.fetch(_last_success(shop, source.name, now), now), now, report)
+        ingest.store(shop.database, _ask(shop, source, now), now, report)
         row.ok = True
     except (TransientError, PermanentError) as error:
         report.error = str(error)
@@ -258,18 +259,27 @@ def ingest_source(shop: Workshop, source: Source, now: datetime, stage: str = "i
     return report
 
 
+def _ask(shop: Workshop, source: Source, now: datetime) -> Iterator[PaperRecord | Refusal]:
+    """What a source has that is new, or that was counted since it was last asked."""
+    last = _last_success(shop, source.name)
+    if not isinstance(source, DailySource):
+        return source.fetch((last or now - shop.window) - OVERLAP, now)
+    with shop.database.session(write=False) as session:
+        soon = schedule.is_anyone_due(session, now + shop.poll_interval)
+    fresh = shop.window if soon else timedelta(0)
+    return source.fetch_days(polls.due_days(last or now, now, fresh if last else shop.window + OVERLAP))
+
+
 def _record_source(shop: Workshop, row: Run, report: IngestReport) -> None:
     row.finished_at, row.report = utc_now(), report.as_json()
     with shop.database.session() as session:
         session.add(row)
 
 
-def _last_success(shop: Workshop, source: str, now: datetime) -> datetime:
-    """Where to read on from: two days before the last success, so that late entries are not lost."""
+def _last_success(shop: Workshop, source: str) -> datetime | None:
     query = select(func.max(Run.moment)).where(Run.stage == "ingest", Run.source == source, col(Run.ok))
     with shop.database.session(write=False) as session:
-        last = session.exec(query).one()
-    return (last or now - shop.window) - OVERLAP
+        return session.exec(query).one()
 
 
 def _look_up(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
@@ -295,7 +305,7 @@ def _tidy(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
 
 def _trend(shop: Workshop, now: datetime, ids: Sequence[int]) -> Counts:
     with shop.database.session() as session:
-        return Counter(papers=trending.work(session, now, ids))
+        return Counter(papers=attention.work(session, now, ids, shop.prior(session)))
 
 
 def _plan_papers(shop: Workshop, session: Session, _now: datetime) -> list[int]:
@@ -317,6 +327,14 @@ def _plan_background(shop: Workshop, session: Session, now: datetime) -> list[in
 def _refresh_background(shop: Workshop, now: datetime, _ids: Sequence[int]) -> Counts:
     with shop.database.session() as session:
         return Counter(papers=background.refresh(session, shop.encoder_name, now))
+
+
+def _plan_learning(shop: Workshop, session: Session, now: datetime) -> list[int]:
+    return learning.plan(session, shop.encoder_name, now)
+
+
+def _learn(shop: Workshop, now: datetime, _ids: Sequence[int]) -> Counts:
+    return Counter(readers=learning.refresh(shop.database, shop.encoder_name, now))
 
 
 def _plan_profiles(shop: Workshop, session: Session, _now: datetime) -> list[int]:

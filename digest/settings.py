@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     compare_ranker: str = Field("", description="A ranker to compare with it by readers' votes; empty turns that off")
     compare_share: float = Field(0.5, ge=0, le=1, description="Share of the readers who compare, 0 to 1")
     window_days: int = Field(3, ge=1, le=60, description="How many days a new paper stays a candidate")
+    trend_authors: bool = Field(
+        default=True, description="Whether who wrote a paper counts in what is foreseen of it before any vote"
+    )
     tell_updates: bool = Field(
         default=False, description="Name papers that a reader got earlier and that have a new version since"
     )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 
 from sqlalchemy import func
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from digest.clock import parse_window
 from digest.composing.messages import Sender
@@ -26,6 +26,7 @@ from digest.mail.pacing import Rules
 from digest.mail.smtp import Relay, SmtpTransport
 from digest.mail.transports import FolderTransport, MemoryTransport, Transport
 from digest.papers.categories import parse_category
+from digest.papers.prior import Prior, shipped
 from digest.ranking import candidates, registry
 from digest.ranking.candidates import Library
 from digest.ranking.libraries import RecentLibrary
@@ -38,7 +39,7 @@ from digest.sources.http import PoliteClient
 from digest.sources.huggingface import HuggingFaceSource
 from digest.sources.sample import SampleSource
 from digest.subscribers.correspondence import Office
-from digest.tables import Background, Paper
+from digest.tables import Background, LearntRanking, Paper, TrendPrior
 
 SHELF_LIFE = timedelta(minutes=1)
 ENCODER_SETTINGS = {"encoder", "encoder_dimension", "encoder_query_prompt", "encoder_paper_prompt"}
@@ -240,10 +241,16 @@ class Workshop:
         """arXiv, to be asked for papers by their ids; None when it is not among the sources of this service."""
         return ArxivSource(self.client, ids=ids) if ArxivSource.name in self.settings.sources else None
 
+    def prior(self, session: Session) -> Prior:
+        """What is foreseen of papers before any vote: the newest that was fitted here, or the one in the package."""
+        newest = session.exec(select(TrendPrior).order_by(col(TrendPrior.id).desc()).limit(1)).first()
+        made = Prior.from_json(newest.content) if newest else shipped()
+        return made if self.settings.trend_authors else made.without_authors()
+
     def library(self, session: Session, since: datetime, now: datetime) -> Library | None:
         """The papers of the days from `since` to `now`, kept for the batches that follow."""
         start = datetime.combine(since.astimezone(UTC).date(), time(), tzinfo=UTC)
-        newest = [session.exec(select(func.max(table.id))).one() for table in (Paper, Background)]
+        newest = [session.exec(select(func.max(table.id))).one() for table in (Paper, Background, LearntRanking)]
         key = (self.encoder_name, start, now, *newest)
         if key not in self._libraries:
             self._libraries = {key: candidates.load_library(session, self.encoder_name, start, now)}
@@ -266,9 +273,12 @@ class Workshop:
             return Desk(sample, self._shelf) if len(self._shelf) else None
 
     def _sample(self, session: Session, now: datetime) -> Library | None:
-        """The newest papers, which relevances are calibrated on: read once for every background."""
-        newest = session.exec(select(func.max(Background.id)).where(Background.encoder == self.encoder_name)).one()
-        key = (self.encoder_name, newest)
+        """The newest papers, which relevances are calibrated on: read once for every background and all learnt."""
+        tables = (Background, LearntRanking)
+        newest = [
+            session.exec(select(func.max(table.id)).where(table.encoder == self.encoder_name)).one() for table in tables
+        ]
+        key = (self.encoder_name, *newest)
         if key not in self._samples:
             self._samples = {key: candidates.load_library(session, self.encoder_name, now, now)}
         return self._samples[key]

@@ -17,6 +17,7 @@ from digest.cli import (
     runs,
     services,
     status,
+    trends,
 )
 from digest.cli.output import Group
 
@@ -50,6 +51,7 @@ for command in (
     keys.keys,
     papers.preview,
     papers.papers,
+    trends.trends,
     outbox.outbox,
     bounces.bounces,
     bounces.suppressions,

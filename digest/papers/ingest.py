@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import delete, update
@@ -11,8 +11,9 @@ from sqlmodel import Session, col, select, tuple_
 
 from digest.db import Database, batches, take_turns
 from digest.papers.identity import Identifier, identifiers
+from digest.papers.signals import note_listings
 from digest.sources.base import PaperRecord, Refusal, SignalRecord
-from digest.tables import Paper, PaperExternalId, PaperVector, Signal
+from digest.tables import Paper, PaperExternalId, PaperListing, PaperVector, Signal
 
 BATCH = 500  # records stored in one transaction
 LARGEST_COUNT = 10**9
@@ -48,6 +49,7 @@ def store(
             for record in records:
                 _upsert(session, known, record, now, report)
             stored = [(known[identifiers(record)[-1]], record) for record in records]
+            note_listings(session, _listings(stored))
             report.counts["signals"] += _add_signals(session, stored)
     return report
 
@@ -128,7 +130,7 @@ def _refresh(session: Session, paper: Paper, record: PaperRecord) -> bool:
         setattr(paper, name, value)
     paper.version = record.version
     session.exec(delete(PaperVector).where(col(PaperVector.paper_id) == paper.id))  # its vector is of the old text
-    paper.embedded_by = None
+    paper.embedded_by = paper.prior = None
     return True
 
 
@@ -143,8 +145,21 @@ def _merge(session: Session, known: dict[Identifier, int], keep: Paper, duplicat
     for signal in moved:
         if (signal.source, signal.kind, signal.observed_at) not in taken:
             signal.paper_id = keep.id
+    listed = session.exec(select(PaperListing).where(PaperListing.paper_id == duplicate.id)).all()
+    note_listings(session, {(keep.id, row.source): row.listed_on for row in listed})
     for name, paper_id in known.items():
         known[name] = keep.id if paper_id == duplicate.id else paper_id
+
+
+def _listings(stored: list[tuple[int, PaperRecord]]) -> dict[tuple[int, str], date]:
+    """The day on which each source listed each paper that it counted something of; the first of several."""
+    days: dict[tuple[int, str], date] = {}
+    for paper_id, record in stored:
+        if record.signals:
+            moment = record.announced_at or min(signal.observed_at for signal in record.signals)
+            day, name = moment.astimezone(UTC).date(), (paper_id, record.source)
+            days[name] = min(days.get(name, day), day)
+    return days
 
 
 def _add_signals(session: Session, stored: list[tuple[int, PaperRecord]]) -> int:

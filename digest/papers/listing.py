@@ -11,12 +11,16 @@ from sqlmodel import Session, col, select
 
 from digest.clock import FIRST_YEAR
 from digest.errors import InvalidRequest
-from digest.papers import trending
+from digest.papers import signals
 from digest.papers.keywords import in_categories
-from digest.tables import Feedback, Paper, Signal
+from digest.papers.signals import Count
+from digest.papers.trending import BADGE_VOTES, READERS
+from digest.tables import Feedback, Paper, PaperListing
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
+FOLLOWED = timedelta(days=15)  # how long after its listing a paper is counted
+INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +112,12 @@ class Listed:
 
 
 def top(session: Session, period: Period, category: str = "", limit: int = 50, offset: int = 0) -> list[Listed]:
-    """Papers announced in the period: those with a trend by trend, then the others, newest first."""
+    """Papers announced in the period: those with votes by trend, then by what is foreseen, then newest first."""
     query = (
         select(Paper.id)
         .where(*_announced(period, category))
         .order_by(
+            col(Paper.trended_at).is_(None),
             col(Paper.trend).is_(None),
             col(Paper.trend).desc(),
             col(Paper.announced_at).desc(),
@@ -120,6 +125,46 @@ def top(session: Session, period: Period, category: str = "", limit: int = 50, o
         )
     )
     return read(session, session.exec(query.limit(limit).offset(offset)).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Riser:
+    """A paper announced before a period that got more votes in it than before: how many it had, and by its end has."""
+
+    listed: Listed
+    before: int
+    after: int
+
+
+def late_risers(session: Session, period: Period, category: str = "", limit: int = 5) -> list[Riser]:
+    """Papers announced before the period whose votes it at least doubled, by ten or more: most gained first.
+
+    What nobody counted before is not known to be nought, unless the listing came later.
+    """
+    start, end = _midnight(period.start), _midnight(period.end)
+    listed = select(PaperListing).join(Paper, col(Paper.id) == col(PaperListing.paper_id))
+    followed = PaperListing.listed_on >= period.start - FOLLOWED, PaperListing.listed_on < period.end
+    older = Paper.announced_at < start, col(Paper.merged_into).is_(None), in_categories([category] if category else [])
+    days = {
+        (row.paper_id, row.source): row.listed_on
+        for row in session.exec(listed.where(PaperListing.source != READERS, *followed, *older))
+    }
+    ids = {paper_id for paper_id, _ in days}
+    known, grown = (_votes(session, ids, moment) for moment in (start - INSTANT, end - INSTANT))
+    gains: dict[int, tuple[int, int]] = {}
+    for name, after in grown.items():
+        before = 0 if days.get(name, date.min) >= period.start else known.get(name)
+        if before is not None and after - before >= max(BADGE_VOTES, before):
+            gains[name[0]] = max(gains.get(name[0], (0, 0)), (after - before, after))
+    best = sorted(gains, key=lambda paper_id: (-gains[paper_id][0], paper_id))[:limit]
+    found = {one.paper.id: one for one in read(session, best)}
+    return [Riser(found[name], gains[name][1] - gains[name][0], gains[name][1]) for name in best]
+
+
+def _votes(session: Session, ids: set[int], until: datetime) -> dict[tuple[int, str], int]:
+    """The latest votes by paper and source."""
+    counts = signals.latest_counts(session, ids, until, "votes")
+    return {(name, one.source): one.value for name, kinds in counts.items() for one in kinds["votes"]}
 
 
 def page_by_date(
@@ -163,11 +208,11 @@ def read(session: Session, ids: Sequence[int]) -> list[Listed]:
     papers = {paper.id: paper for paper in session.exec(select(Paper).where(col(Paper.id).in_(ids)))} if ids else {}
     if not papers:
         return []
-    counts, readers = trending.latest_counts(session, ids), _readers(session, ids)
+    counts, readers = signals.latest_counts(session, ids), _readers(session, ids)
     return [
         Listed(
             paper=papers[paper_id],
-            counts={kind: max(value for value, _ in seen) for kind, seen in sorted(counts.get(paper_id, {}).items())},
+            counts=_largest(counts.get(paper_id, {})),
             readers=readers.get(paper_id, 0),
         )
         for paper_id in ids
@@ -175,15 +220,10 @@ def read(session: Session, ids: Sequence[int]) -> list[Listed]:
     ]
 
 
-def history(session: Session, paper_id: int) -> list[tuple[datetime, int]]:
-    """The votes of a paper as they grew: after each count the highest of what its sources last said."""
-    query = select(Signal).where(Signal.paper_id == paper_id, Signal.kind == "votes")
-    grown: dict[datetime, int] = {}
-    latest: dict[str, int] = {}
-    for signal in session.exec(query.order_by(col(Signal.observed_at), col(Signal.id))):
-        latest[signal.source] = signal.value
-        grown[signal.observed_at] = max(latest.values())
-    return list(grown.items())
+def _largest(counts: dict[str, list[Count]]) -> dict[str, int]:
+    """Of each kind the largest count of a source elsewhere; the readers here are told of by themselves."""
+    outside = {kind: [one.value for one in made if one.source != READERS] for kind, made in sorted(counts.items())}
+    return {kind: max(values) for kind, values in outside.items() if values}
 
 
 def _announced(period: Period, category: str) -> tuple[Any, ...]:

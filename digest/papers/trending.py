@@ -1,55 +1,80 @@
-"""Trend: how many times the usual attention for its age a paper has.
+"""Trend: how many times the usual attention for its age a paper has. Pure functions over arrays.
 
-    expected(h) = M h / (h + 10)        votes a typical paper has h hours into its listing day
+    expected(h) = M h / (h + half_time)     votes a typical paper has h hours into its listing day
     times       = (votes + 4 p) / (expected(h) + 4)
-    trend       = times / (1 + times)   0..1; 0.5 is usual, 0.75 is three times usual
+    trend       = times / (1 + times)       0..1; 0.5 is usual, 0.75 is three times usual
 
-`h` runs from 00:00 UTC of the listing day to the moment of counting, `p` is a prior (1 when nothing is known) and `M`
-the mean of eventual votes over the last weeks. Source: Gamma-Poisson shrinkage of votes towards the cohort's growth.
+`h` runs from 00:00 UTC of the day on which the source listed the paper to the moment of counting, `p` is a prior (1
+when nothing is known) and `M` the mean of eventual votes over the last weeks. Each source of votes has its own `M` and
+half-time. Source: Gamma-Poisson shrinkage of votes towards the cohort's growth.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sqlalchemy import and_, func
-from sqlmodel import Session, col, select
 
-from digest.db import batches
-from digest.tables import Paper, Signal
-
-HALF_TIME = 10.0  # hours after which a paper has half of its eventual votes
 SHRINKAGE = 4.0  # votes' worth of prior
-USUAL_VOTES = 25.0  # M before the instance has a history of its own
-USUAL_WEIGHT = 30.0  # papers' worth of it
-MEMORY = timedelta(days=28)
-FOLLOWED = timedelta(days=14)  # a paper's signals are watched for this long
+USUAL_WEIGHT = 30.0  # papers' worth of the M that a source begins with
+FIELD_WEIGHT = 30.0  # papers' worth of a field's being as usual
+LEAST_PRIOR, MOST_PRIOR = 1 / 3, 3.0
 BADGE_TIMES, BADGE_VOTES, BADGE_HOURS = 2.0, 10, 6.0
+BURST_TIMES = 5.0
 
-CHUNK = 1_000
-
-Count = tuple[int, datetime]
+Facts = dict[str, Any]
 Floats = NDArray[np.float64]
 
 
-def growth(hours: ArrayLike) -> Floats:
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How a source's votes grow: M before the instance has a history of its own, and the hours until half are in."""
+
+    usual: float = 25.0
+    half_time: float = 10.0
+
+
+USUAL_HABIT = Habit()  # measured on Hugging Face, see docs/trending.md
+READERS = "readers"  # the source of this instance's own votes
+HABITS = {READERS: Habit(usual=1.0, half_time=24.0)}  # a mail a day
+
+
+def habit_of(source: str) -> Habit:
+    return HABITS.get(source, USUAL_HABIT)
+
+
+def hours_listed(listed_on: date, counted_at: datetime) -> float:
+    """Hours from the beginning of a listing day to a moment; 0 before it."""
+    return max(0.0, (counted_at - datetime.combine(listed_on, time(), UTC)).total_seconds() / 3600)
+
+
+def growth(hours: ArrayLike, half_time: float = USUAL_HABIT.half_time) -> Floats:
     """The share of its eventual votes that a paper has after `hours`, 0..1."""
     elapsed = np.maximum(np.asarray(hours, dtype=np.float64), 0.0)
-    return elapsed / (elapsed + HALF_TIME)
+    return elapsed / (elapsed + half_time)
 
 
-def usual_votes(votes: ArrayLike, hours: ArrayLike) -> float:
+def usual_votes(votes: ArrayLike, hours: ArrayLike, habit: Habit = USUAL_HABIT) -> float:
     """M, the mean of eventual votes, estimated from the latest counts; never below one."""
-    seen, shares = np.sum(np.asarray(votes, dtype=np.float64)), np.sum(growth(hours))
-    return max(1.0, float((seen + USUAL_VOTES * USUAL_WEIGHT) / (shares + USUAL_WEIGHT)))
+    seen = np.sum(np.maximum(np.asarray(votes, dtype=np.float64), 0.0))
+    shares = np.sum(growth(hours, habit.half_time))
+    return max(1.0, float((seen + habit.usual * USUAL_WEIGHT) / (shares + USUAL_WEIGHT)))
 
 
-def times_usual(votes: ArrayLike, hours: ArrayLike, mean_votes: float, prior: ArrayLike = 1.0) -> Floats:
-    """Lambda: how many times the usual for its age, shrunk towards `prior`."""
-    counted = np.maximum(np.asarray(votes, dtype=np.float64), 0.0)
-    return (counted + SHRINKAGE * np.asarray(prior)) / (max(mean_votes, 1.0) * growth(hours) + SHRINKAGE)
+def times_usual(
+    votes: ArrayLike,
+    hours: ArrayLike,
+    mean_votes: float,
+    prior: ArrayLike = 1.0,
+    half_time: float = USUAL_HABIT.half_time,
+) -> Floats:
+    """Lambda: how many times the usual for its age, shrunk towards `prior`; votes that are NaN are not known."""
+    counted, expected = np.asarray(votes, dtype=np.float64), np.asarray(prior, dtype=np.float64)
+    usual = max(mean_votes, 1.0) * growth(hours, half_time)
+    times = (np.maximum(counted, 0.0) + SHRINKAGE * expected) / (usual + SHRINKAGE)
+    return np.where(np.isnan(counted), expected, times)
 
 
 def trend_score(times: ArrayLike) -> Floats:
@@ -58,71 +83,43 @@ def trend_score(times: ArrayLike) -> Floats:
     return ratio / (1.0 + ratio)
 
 
-def deserves_badge(facts: dict[str, Any] | None) -> bool:
-    """Whether a paper may be called trending: enough votes, for long enough, well above the usual."""
+def clip_prior(prior: ArrayLike) -> Floats:
+    """A prior within its bounds; one that is not known is 1."""
+    return np.clip(np.nan_to_num(np.asarray(prior, dtype=np.float64), nan=1.0), LEAST_PRIOR, MOST_PRIOR)
+
+
+def field_level(times: ArrayLike) -> float:
+    """How many times the usual a field's papers have on average, shrunk towards one."""
+    seen = np.asarray(times, dtype=np.float64)
+    return float((seen.sum() + FIELD_WEIGHT) / (seen.size + FIELD_WEIGHT))
+
+
+def deserves_badge(facts: Facts | None) -> bool:
+    """Whether a paper may be called trending: enough votes, for long enough, well above the usual.
+
+    A paper whose votes nobody counted never may, whatever is foreseen of it.
+    """
     return bool(
-        facts and facts["times"] >= BADGE_TIMES and facts["votes"] >= BADGE_VOTES and facts["hours"] >= BADGE_HOURS
+        facts
+        and facts.get("votes", 0) >= BADGE_VOTES
+        and facts["hours"] >= BADGE_HOURS
+        and facts["times"] >= BADGE_TIMES
     )
 
 
-def plan(session: Session, now: datetime) -> list[int]:
-    """Papers whose votes were counted after their trend was last worked out."""
-    counted = func.max(Signal.observed_at)
-    query = (
-        select(Signal.paper_id)
-        .join(Paper, col(Paper.id) == col(Signal.paper_id))
-        .where(Signal.kind == "votes", Signal.observed_at <= now, Paper.announced_at > now - FOLLOWED)
-        .group_by(col(Signal.paper_id), col(Paper.trended_at))
-        .having((counted > Paper.trended_at) | col(Paper.trended_at).is_(None))
-        .order_by(col(Signal.paper_id))
-    )
-    return list(session.exec(query))
+def is_likely(facts: Facts | None) -> bool:
+    """Whether a paper without votes is among those of its day that are likeliest to trend."""
+    return bool(facts and "votes" not in facts and facts.get("likely"))
 
 
-def work(session: Session, now: datetime, ids: Sequence[int]) -> int:
-    """Work out the trend of papers from the latest counts at or before `now`; returns how many."""
-    mean_votes = _usual_votes_of_store(session, now)
-    papers = {paper.id: paper for paper in session.exec(select(Paper).where(col(Paper.id).in_(ids)))}
-    for paper_id, kinds in latest_counts(session, ids, now).items():
-        paper, (votes, counted_at) = papers[paper_id], max(kinds["votes"])
-        hours = _hours_listed(paper.announced_at, counted_at)
-        times = float(times_usual(votes, hours, mean_votes))
-        paper.trend = float(trend_score(times))
-        paper.trended_at = max(moment for _, moment in kinds["votes"])
-        counts = {kind: max(value for value, _ in observed) for kind, observed in sorted(kinds.items())}
-        paper.trend_facts = {**counts, "hours": round(hours, 1), "times": round(times, 2)}
-    return len(papers)
+def facts_within(facts: Facts | None, categories: Sequence[str]) -> Facts | None:
+    """The facts by the measure of the paper's own field, where that is one of `categories` (or in one as `cs`)."""
+    field = (facts or {}).get("field")
+    if not facts or not field or not {field["name"], field["name"].partition(".")[0]} & set(categories):
+        return facts
+    return facts | {"times": field["times"], "for": field["name"]}
 
 
-def _hours_listed(announced_at: datetime, counted_at: datetime) -> float:
-    midnight = datetime.combine(announced_at.date(), time(), tzinfo=announced_at.tzinfo)
-    return max(0.0, (counted_at - midnight).total_seconds() / 3600)
-
-
-def latest_counts(
-    session: Session, ids: Sequence[int], until: datetime | None = None
-) -> dict[int, dict[str, list[Count]]]:
-    """Per paper and kind the latest count of each source, of those made at `until` or before."""
-    counts: dict[int, dict[str, list[Count]]] = {}
-    for some in batches(ids, CHUNK):
-        names = (col(Signal.paper_id), col(Signal.source), col(Signal.kind))
-        observed = select(*names, func.max(col(Signal.observed_at)).label("moment")).where(names[0].in_(some))
-        if until is not None:
-            observed = observed.where(Signal.observed_at <= until)
-        newest = observed.group_by(*names).subquery()
-        same = [newest.c[name] == column for name, column in zip(("paper_id", "source", "kind"), names, strict=True)]
-        query = select(Signal).join(newest, and_(*same, newest.c.moment == Signal.observed_at))
-        for row in session.exec(query.order_by(col(Signal.id))):
-            counts.setdefault(row.paper_id, {}).setdefault(row.kind, []).append((row.value, row.observed_at))
-    return counts
-
-
-def _usual_votes_of_store(session: Session, now: datetime) -> float:
-    """M from every paper announced in the last 28 days that has votes."""
-    voted = select(Signal.id).where(Signal.paper_id == Paper.id, Signal.kind == "votes").exists()
-    query = select(Paper.id, Paper.announced_at).where(Paper.announced_at > now - MEMORY, Paper.announced_at <= now)
-    announced = dict(session.exec(query.where(voted)).all())
-    latest = latest_counts(session, list(announced), now)
-    counts = {paper_id: max(kinds["votes"]) for paper_id, kinds in latest.items() if "votes" in kinds}
-    hours = [_hours_listed(announced[paper_id], moment) for paper_id, (_, moment) in counts.items()]
-    return usual_votes([votes for votes, _ in counts.values()], hours)
+def is_burst(facts: Facts, confirmed: bool) -> bool:  # noqa: FBT001 - the one thing asked for
+    """Whether votes are so many that a second source, or a comment, should have noticed the paper too."""
+    return facts["votes"] >= BADGE_VOTES and facts["times"] >= BURST_TIMES and not confirmed

@@ -1,6 +1,6 @@
 """Late fusion: how much each signal weighs, by how long the texts are and how much a profile says, and learning it.
 
-Titles alone leave most to the vectors, abstracts most to the words; with few papers liked, the contrast is not yet sure.
+Titles alone leave most to the vectors, abstracts most to the words; with few likes the contrast is not yet sure.
 Where there are readers enough, the weights are learnt from them: a part of what they like is hidden and ranked.
 """
 

@@ -13,13 +13,13 @@ import numpy as np
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from digest.db import batches
+from digest.db import Database, batches
 from digest.embeddings import lexical
 from digest.embeddings.encoder import Vectors
 from digest.embeddings.vectors import from_bytes, paper_text, rankable, to_bytes
 from digest.ranking import fusion, scoring
 from digest.ranking.fusion import Fusion
-from digest.ranking.model import Model, load_model
+from digest.ranking.model import Model, load_model, make_model
 from digest.ranking.profiles import average
 from digest.ranking.scoring import Matrix
 from digest.ranking.tastes import Ints, factorise
@@ -47,32 +47,35 @@ def plan(session: Session, encoder: str, now: datetime) -> list[int]:
     return [session.exec(select(func.max(ProfileExample.id))).one()]
 
 
-def refresh(session: Session, encoder: str, now: datetime) -> int:
-    """Learn anew from all that is liked; returns from how many readers."""
-    model = load_model(session, encoder)
-    papers, likes = _read(session, encoder)
+def refresh(database: Database, encoder: str, now: datetime) -> int:
+    """Learn anew from all that is liked; returns from how many readers. The database is locked only to store it."""
+    with database.session(write=False) as session:
+        model = load_model(session, encoder)
+        papers, likes = _read(session, encoder)
     if model is None or len(likes) < LEAST_READERS:
         return 0
     counts = lexical.count_terms([paper_text(paper) for paper, _ in papers])
-    dimension = len(model.crowd.mean)
-    vectors = from_bytes(b"".join(content for _, content in papers), dimension)
-    learnt = study(model, vectors, counts, likes)
-    for old in session.exec(select(LearntRanking).where(LearntRanking.encoder == encoder)):
-        session.delete(old)
-    session.add(
-        LearntRanking(
-            encoder=encoder,
-            dimension=dimension,
-            factor_count=learnt.factors.shape[1],
-            reader_count=len(likes),
-            few=learnt.fusion.few.tolist(),
-            many=learnt.fusion.many.tolist(),
-            vectors=to_bytes(learnt.liked),
-            factors=to_bytes(learnt.factors),
-            computed_at=now,
-        )
-    )
+    vectors = from_bytes(b"".join(content for _, content in papers), len(model.crowd.mean))
+    learnt = study(make_model(encoder, model.crowd), vectors, counts, likes)
+    with database.session() as session:
+        for old in session.exec(select(LearntRanking).where(LearntRanking.encoder == encoder)):
+            session.delete(old)
+        session.add(_to_row(learnt, len(likes), now))
     return len(likes)
+
+
+def _to_row(learnt: Model, readers: int, now: datetime) -> LearntRanking:
+    return LearntRanking(
+        encoder=learnt.encoder,
+        dimension=learnt.liked.shape[1],
+        factor_count=learnt.factors.shape[1],
+        reader_count=readers,
+        few=learnt.fusion.few.tolist(),
+        many=learnt.fusion.many.tolist(),
+        vectors=to_bytes(learnt.liked),
+        factors=to_bytes(learnt.factors),
+        computed_at=now,
+    )
 
 
 def study(model: Model, vectors: Vectors, counts: Matrix, likes: Sequence[Ints]) -> Model:

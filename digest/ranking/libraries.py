@@ -11,7 +11,7 @@ from digest.db import Database
 from digest.errors import DigestError
 from digest.log import get_logger
 from digest.ranking.candidates import Library, load_library
-from digest.tables import Background, Paper, Run
+from digest.tables import Background, LearntRanking, Paper, Run
 
 RECENT = timedelta(days=7)
 CHANGING = ("ingest", "trend", "embed_papers", "background")  # stages that change what a library holds
@@ -84,7 +84,7 @@ class RecentLibrary:
 
 def _stamp(session: Session, now: datetime) -> Stamp:
     """What changes whenever a library would: papers that came or became due, and the stages that work on them."""
-    newest = [session.exec(select(func.max(table.id))).one() for table in (Paper, Background)]
+    newest = [session.exec(select(func.max(table.id))).one() for table in (Paper, Background, LearntRanking)]
     latest = select(Run.id).where(col(Run.stage).in_(CHANGING)).order_by(col(Run.id).desc()).limit(1)
     due = select(func.max(Paper.announced_at)).where(Paper.announced_at <= now)
     return (*newest, session.exec(latest).first(), session.exec(due).one())

@@ -26,6 +26,7 @@ EXACT = 1e-6  # what floating point takes off a number of tenths
 HALF = 0.5
 FINE = 500  # papers from which a tenth of a percent means something
 RARE = 0.2  # a word that more of the store has says nothing
+LONG_AGO = 48  # hours from which on days are told
 COMMON_ENOUGH = 5  # papers that may have it however small the store
 
 Reason = dict[str, Any]
@@ -44,13 +45,14 @@ def give_reason(library: Library, row: int, profile: Profile, examples: Examples
         "words": shared_words(library, paper_text(paper), profile_text(profile), paper_text(like) if like else ""),
         "keywords": [phrase for phrase in profile.keywords if library.mentions(phrase)[row]],
         "authors": [author for author in paper.authors if is_followed(author, profile.authors)],
-        "trend": _trend_of(paper),
+        "trend": _trend_of(paper, profile.categories),
     }
 
 
 def outside_reason(paper: Paper) -> Reason:
     """Why a paper from outside every profile is there: it is trending, and nothing else."""
-    return {"kind": "trending", "trend": _trend_of(paper)}
+    facts = _trend_of(paper)
+    return {"kind": "trending", "trend": facts if trending.deserves_badge(facts) else None}
 
 
 def is_followed(author: str, followed: Sequence[str]) -> bool:
@@ -59,8 +61,10 @@ def is_followed(author: str, followed: Sequence[str]) -> bool:
     return any(name == lexical.surface(other) for other in followed)
 
 
-def _trend_of(paper: Paper) -> dict[str, Any] | None:
-    return paper.trend_facts if trending.deserves_badge(paper.trend_facts) else None
+def _trend_of(paper: Paper, categories: Sequence[str] = ()) -> dict[str, Any] | None:
+    """What may be said of a paper's trend to a reader of `categories`, by the measure of its field if it is of them."""
+    facts = trending.facts_within(paper.trend_facts, categories)
+    return facts if trending.deserves_badge(facts) or trending.is_likely(facts) else None
 
 
 def _nearest_example(vector: Vectors, examples: Examples, liked: list[int]) -> Paper | None:
@@ -142,9 +146,21 @@ def explain(reason: Reason) -> str:
 
 
 def explain_trend(trend: dict[str, Any]) -> str:
-    """Trend facts in words: counts, and how many times the usual they are."""
-    votes, hours = trend["votes"], round(trend["hours"])
-    return f"Trending: {votes} upvotes in its first {hours} hours, {trend['times']:.1f} times what is usual by then."
+    """Trend facts in words: counts, and how many times the usual they are; what is only foreseen has no number."""
+    if trending.is_likely(trend):
+        return "Likely to trend: papers like it did before."
+    votes = "readers’ votes here" if trend.get("source") == trending.READERS else "upvotes"
+    field = f" for {trend['for']}" if "for" in trend else ""
+    times = f"{trend['times']:.1f}".removesuffix(".0")
+    return (
+        f"Trending: {trend['votes']:,} {votes} in {_span(trend['hours'])}, {times} times what is usual by then{field}."
+    )
+
+
+def _span(hours: float) -> str:
+    """Up to two days in hours, later in whole days."""
+    whole = round(hours)
+    return f"{whole} hours" if whole <= LONG_AGO else f"{whole // 24} days"
 
 
 def _percent(share: float, crowd: int) -> str:

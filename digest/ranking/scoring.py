@@ -1,8 +1,8 @@
 """Scores: four signals in closed form, calibrated against a crowd of papers and added. Pure arithmetic on arrays.
 
 A profile's *evidence* is up to four things: its words, the papers it likes, the papers it dislikes, what it is against
-in words. A paper x and a piece of evidence are looked at through three views (unit vectors, hashed terms, tastes), which
-give four signals:
+in words. A paper x and a piece of evidence are looked at through three views (unit vectors, hashed terms, tastes);
+they give four signals:
 
     closeness   x · m / |m|                  m: mean vector of the evidence
     contrast    x · S⁻¹ (m - c)              c, S: mean and shrunk covariance of the papers in store

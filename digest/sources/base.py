@@ -1,9 +1,9 @@
 """The `Source` port, and what a source delivers: records, and refusals of what it could not read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +56,13 @@ class Source(Protocol):
 
         Raises TransientError when the source cannot be read now; a single bad entry is a Refusal, never an exception.
         """
+        ...
+
+
+@runtime_checkable
+class DailySource(Source, Protocol):
+    """A source that lists papers by day and can be asked for a day again, for what was counted since."""
+
+    def fetch_days(self, days: Sequence[date]) -> Iterator[PaperRecord | Refusal]:
+        """The listings of `days` (UTC) as they are now. Raises as `fetch` does."""
         ...

@@ -4,7 +4,7 @@ The raw JSON is read, because the client library of Hugging Face drops most of t
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from digest.clock import utc_now
@@ -39,14 +39,21 @@ class HuggingFaceSource:
         # The server refuses a day to come; before the first day there is nothing to ask for.
         day = max(since.astimezone(UTC).date(), FIRST_DAY)
         last = min(until, now).astimezone(UTC).date()
+        return self._ask([day + timedelta(days=number) for number in range((last - day).days + 1)], now)
+
+    def fetch_days(self, days: Sequence[date]) -> Iterator[PaperRecord | Refusal]:
+        """Every paper on the listings of `days`, which may be long past, with its counts as they are now."""
+        now = self._now()
+        return self._ask([day for day in days if FIRST_DAY <= day <= now.astimezone(UTC).date()], now)
+
+    def _ask(self, days: Sequence[date], now: datetime) -> Iterator[PaperRecord | Refusal]:
         delivered: set[str] = set()
-        while day <= last:
+        for day in days:
             for item in self._ask_day(day, now):
                 key = item.where if isinstance(item, Refusal) else item.ids["arxiv"]
                 if key not in delivered:  # some papers are listed on two days
                     delivered.add(key)
                     yield item
-            day += timedelta(days=1)
 
     def _ask_day(self, day: date, now: datetime) -> Iterator[PaperRecord | Refusal]:
         for page in range(MAX_PAGES):

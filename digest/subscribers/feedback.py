@@ -15,6 +15,7 @@ from digest.db import take_turns
 from digest.embeddings.vectors import from_bytes
 from digest.errors import InvalidRequest
 from digest.papers.lookup import find_work
+from digest.papers.signals import count_readers
 from digest.subscribers.examples import VOTED
 from digest.tables import (
     Edition,
@@ -66,6 +67,7 @@ def vote(session: Session, subscriber: Subscriber, given: Vote, now: datetime) -
     row.profile_id = learner.id if learner else None
     row.value, row.reason, row.created_at = given.value, given.reason, now
     session.flush()
+    count_readers(session, paper.id, now)
     if learner and not _example(session, learner.id, paper.id):
         example = ProfileExample(profile_id=learner.id, paper_id=paper.id, sign=given.value, created_at=now)
         example.origin = VOTED
@@ -74,7 +76,7 @@ def vote(session: Session, subscriber: Subscriber, given: Vote, now: datetime) -
     return row
 
 
-def undo(session: Session, subscriber: Subscriber, paper: Paper) -> None:
+def undo(session: Session, subscriber: Subscriber, paper: Paper, now: datetime) -> None:
     """Forget a vote, and what it taught."""
     take_turns(session, f"interests {subscriber.id}")
     row = find(session, subscriber, paper)
@@ -82,6 +84,7 @@ def undo(session: Session, subscriber: Subscriber, paper: Paper) -> None:
         _unlearn(session, row)
         session.delete(row)
         session.flush()
+        count_readers(session, find_work(session, paper).id, now)
 
 
 def reset(session: Session, profile: Profile) -> None:

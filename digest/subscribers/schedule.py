@@ -123,3 +123,10 @@ def lock(session: Session, subscriber: Subscriber) -> None:
     """Read the row anew and keep others from changing it: a person may press two buttons, and leave in between."""
     session.flush()
     session.refresh(subscriber, with_for_update={"key_share": True})
+
+
+def is_anyone_due(session: Session, until: datetime) -> bool:
+    """Whether an edition is due at `until` or before."""
+    active = select(Subscriber.id).where(Subscriber.status == SubscriberStatus.ACTIVE)
+    due = active.where(Subscriber.next_edition_at <= until)  # type: ignore[operator]  # nullable, and NULL is not due
+    return session.exec(due.limit(1)).first() is not None

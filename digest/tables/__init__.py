@@ -13,7 +13,17 @@ from digest.tables.mail import (
     SkipReason,
     Suppression,
 )
-from digest.tables.papers import Background, EncoderInForce, LearntRanking, Paper, PaperExternalId, PaperVector, Signal
+from digest.tables.papers import (
+    Background,
+    EncoderInForce,
+    LearntRanking,
+    Paper,
+    PaperExternalId,
+    PaperListing,
+    PaperVector,
+    Signal,
+    TrendPrior,
+)
 from digest.tables.people import (
     ApiKey,
     Feedback,
@@ -46,6 +56,7 @@ __all__ = [
     "Pace",
     "Paper",
     "PaperExternalId",
+    "PaperListing",
     "PaperRequest",
     "PaperVector",
     "Profile",
@@ -58,5 +69,6 @@ __all__ = [
     "Subscriber",
     "SubscriberStatus",
     "Suppression",
+    "TrendPrior",
     "WebSession",
 ]

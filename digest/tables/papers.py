@@ -6,11 +6,13 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from digest.columns import UtcDateTime, embedder, key, reference, texts
+from digest.columns import UtcDateTime, embedder, key, partial_index, reference, texts
 
 
 class Paper(SQLModel, table=True):
     """One work, merged over sources and versions. `merged_into` marks a duplicate found later; it is never ranked."""
+
+    __table_args__ = (partial_index("ix_paper_unforeseen", "announced_at", where="prior IS NULL"),)
 
     id: int = key()
     title: str
@@ -24,6 +26,7 @@ class Paper(SQLModel, table=True):
     published_on: date | None = None
     announced_at: datetime = Field(sa_type=UtcDateTime, index=True)
     first_seen_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    prior: float | None = None
     trend: float | None = None
     trend_facts: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     trended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -55,6 +58,26 @@ class Signal(SQLModel, table=True):
     kind: str = Field(max_length=16)
     observed_at: datetime = Field(sa_type=UtcDateTime, index=True)
     value: int
+
+
+class PaperListing(SQLModel, table=True):
+    """The day (UTC) on which a source listed a paper: its votes there are counted from the beginning of it."""
+
+    __tablename__ = "paper_listing"
+
+    paper_id: int = Field(foreign_key="paper.id", primary_key=True, ondelete="CASCADE")
+    source: str = Field(primary_key=True, max_length=32)
+    listed_on: date = Field(index=True)
+
+
+class TrendPrior(SQLModel, table=True):
+    """Coefficients of the prior before any vote, fitted on this instance's history; the newest row holds."""
+
+    __tablename__ = "trend_prior"
+
+    id: int = key()
+    fitted_at: datetime = Field(sa_type=UtcDateTime)
+    content: str
 
 
 class PaperVector(SQLModel, table=True):

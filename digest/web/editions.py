@@ -78,7 +78,7 @@ def vote(visit: Visit) -> Response:
             raise InvalidRequest("That is none of the buttons: go back and press one of them.")
         visit.site.rates.take("votes", f"reader {me.id}")
         if value == "undo":
-            feedback.undo(session, me, paper)
+            feedback.undo(session, me, paper, visit.now)
         else:
             feedback.vote(session, me, Vote(paper, VALUES[value], sheet.edition.id), visit.now)
     told = "Your vote is taken back." if value == "undo" else "Your vote counts from your next edition on."

@@ -16,12 +16,16 @@ from starlette.routing import Route
 from digest.composing import archive
 from digest.errors import InvalidRequest
 from digest.papers import listing
+from digest.papers.categories import parse_category
 from digest.papers.latex import read_latex
 from digest.ranking import reasons
 from digest.subscribers.holders import find_holder
 from digest.tables import Paper, Profile
 from digest.web.answers import NotHere
+from digest.web.cards import tell_rise
+from digest.web.paging import with_query
 from digest.web.site import Site
+from digest.web.trending import LONGEST_CATEGORY, NAMES, around
 from digest.web.visits import Visit, page_route
 
 TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
@@ -80,12 +84,21 @@ def personal(visit: Visit) -> Response:
 
 
 def trending(visit: Visit) -> Response:
-    """The feed of the latest day that has trending papers."""
+    """The feed of the latest day that has trending papers, or of its week or month; of all fields or of one."""
+    category = parse_category(visit.asked("cat")[:LONGEST_CATEGORY]) if visit.asked("cat") else ""
+    view = visit.asked("view") if visit.asked("view") in NAMES else "day"
     with visit.rows() as session:
         day = listing.nearest_day(session, visit.now.date())
-        listed = listing.top(session, listing.day(day, visit.now), limit=TRENDING) if day else []
+        period = around(visit, day, view).period if day else None
+        listed = listing.top(session, period, category, TRENDING) if period else []
+        risers = listing.late_risers(session, period, category) if period else []
     entries = [_entry(visit, one.paper, _told(one), one.paper.announced_at) for one in listed]
-    feed = Feed(f"{visit.site.name}: trending papers", f"{_base(visit)}/trending", _here(visit), entries)
+    entries += [_entry(visit, one.listed.paper, tell_rise(one), one.listed.paper.announced_at) for one in risers]
+    title = f"{visit.site.name}: trending papers{f' in {category}' if category else ''}"
+    asked = {"view": view if view != "day" else "", "cat": category}
+    feed = Feed(
+        title, with_query(f"{_base(visit)}/trending", {"cat": category}), with_query(_here(visit), asked), entries
+    )
     return write(visit, feed, visit.path("form"))
 
 

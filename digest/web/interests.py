@@ -215,7 +215,7 @@ def forget_vote(visit: Visit) -> Response:
         if not form.accept():
             return _back(visit, form, f"{ALL}/{profile.id}")
         paper = find_paper(session, f"#{visit.request.path_params['paper']}")
-        feedback.undo(session, visit.me(session), paper)
+        feedback.undo(session, visit.me(session), paper, visit.now)
     return visit.go(f"{ALL}/{profile.id}", "The vote is taken back.")
 
 

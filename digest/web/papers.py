@@ -15,7 +15,7 @@ from digest.sources.identifiers import arxiv_id_of_doi, parse_arxiv_id, parse_do
 from digest.subscribers import feedback, profiles
 from digest.subscribers.feedback import MORE, VALUES, Vote
 from digest.tables import Paper, Subscriber
-from digest.web import cards, sparkline
+from digest.web import cards
 from digest.web.answers import NotHere
 from digest.web.cards import Card
 from digest.web.forms import PageForm
@@ -44,11 +44,10 @@ def paper(visit: Visit) -> Response:
         found = _find(visit, session)
         if found.id != _number(visit):
             return RedirectResponse(f"/papers/{found.id}", 308)
-        card = cards.deal(session, listing.read(session, [found.id]))[0]
-        curve = sparkline.draw(listing.history(session, found.id))
+        card = cards.add_curves(session, cards.deal(session, listing.read(session, [found.id])))[0]
         opinion = _opinion(session, visit.reader, found) if visit.reader else None
     alike = _alike(visit, found)
-    told: dict[str, Any] = {"card": card, "curve": curve, "alike": alike, "opinion": opinion}
+    told: dict[str, Any] = {"card": card, "alike": alike, "opinion": opinion}
     told |= {"facts": _facts(visit, card), "many": MANY_AUTHORS, "follow": _follow}
     return visit.page("paper", form=PageForm(visit), quiet=True, **told)
 
@@ -124,7 +123,7 @@ def _cast(visit: Visit, session: Session, found: Paper, value: str) -> str:
     """Store a vote, or forget it; returns what came of it."""
     me = visit.me(session)
     if value == "undo":
-        feedback.undo(session, me, found)
+        feedback.undo(session, me, found, visit.now)
         return "Your vote is taken back."
     row = feedback.vote(session, me, Vote(found, VALUES[value]), visit.now)
     learner = profiles.get(session, me, row.profile_id) if row.profile_id else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 WIDTH, HEIGHT, MARGIN = 320, 64, 4
+MOST_POINTS = 60
 Point = tuple[datetime, int]
 
 
@@ -23,6 +24,7 @@ def draw(points: Sequence[Point]) -> Sparkline | None:
     """The curve through points in the order of time, from nought at the bottom; None for fewer than two."""
     if len(points) < 2:  # noqa: PLR2004 - one point makes no curve
         return None
+    points = _thin(points)
     first, last = points[0][0], points[-1][0]
     span = (last - first).total_seconds() or 1.0
     most = max(value for _, value in points) or 1
@@ -35,6 +37,11 @@ def draw(points: Sequence[Point]) -> Sparkline | None:
     ]
     path = "M" + " L".join(f"{x:g} {y:g}" for x, y in places)
     return Sparkline(path, places[-1], _tell(points[0], points[-1]))
+
+
+def _thin(points: Sequence[Point]) -> list[Point]:
+    """Of many points some, evenly, and the last."""
+    return [*points[: -1 : -(-len(points) // MOST_POINTS)], points[-1]]
 
 
 def _tell(start: Point, end: Point) -> str:

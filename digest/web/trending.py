@@ -67,15 +67,15 @@ def routes(site: Site) -> list[Route]:
 def latest(visit: Visit) -> Response:
     """The latest day that has papers; a day that was picked has an address of its own."""
     if picked := visit.asked("day"):
-        view = _around(visit, _read_day(picked, visit), visit.asked("view"))
+        view = around(visit, _read_day(picked, visit), visit.asked("view"))
         return visit.go(with_query(view.address, {"cat": visit.asked("cat")}))
     with visit.rows() as session:
         newest = listing.nearest_day(session, visit.now.date())
-    return _show(visit, _around(visit, newest or visit.now.date()))
+    return _show(visit, around(visit, newest or visit.now.date()))
 
 
 def day(visit: Visit) -> Response:
-    return _show(visit, _around(visit, _read_day(visit.path("day"), visit)))
+    return _show(visit, around(visit, _read_day(visit.path("day"), visit)))
 
 
 def week(visit: Visit) -> Response:
@@ -110,7 +110,7 @@ def _exist(make: Callable[[], Period]) -> Period:
         raise NotHere(str(error)) from error
 
 
-def _around(visit: Visit, day: date, name: str = "day") -> View:
+def around(visit: Visit, day: date, name: str = "day") -> View:
     """The day, or the week or month that it is in."""
     if name == "week":
         return View(name, _exist(lambda: listing.week(*day.isocalendar()[:2], visit.now)))
@@ -129,12 +129,16 @@ def _show(visit: Visit, view: View) -> Response:
         if paging.number > paging.pages:
             raise NotHere(f"The list has only {cards.count_words(paging.pages, 'page')}.")
         listed = listing.top(session, view.period, category, SIZE, paging.offset)
-        shown = cards.deal(session, listed)
+        shown = cards.add_curves(session, cards.deal(session, listed))
+        late = listing.late_risers(session, view.period, category) if paging.number == 1 else []
+        risers = cards.deal_risers(session, late)
         nearest = None if total else _nearest(session, visit, view, category)
     return visit.page(
         "trending",
         view=view,
         cards=shown,
+        risers=risers,
+        feed=with_query("/trending.atom", {"view": "" if view.name == "day" else view.name, "cat": category}),
         paging=paging,
         category=category,
         categories=sorted({*present, category} - {""}),
@@ -148,14 +152,14 @@ def _nearest(session: Session, visit: Visit, view: View, category: str) -> View 
     if category and listing.count(session, view.period):
         return view
     found = listing.nearest_day(session, view.period.start)
-    return _around(visit, found) if found else None
+    return around(visit, found) if found else None
 
 
 def _neighbours(visit: Visit, view: View) -> dict[str, Any]:
     """The other views that one may go on to."""
     before, after = view.period.previous(), view.period.next(visit.now)
     return {
-        "tabs": [_around(visit, view.period.start, name) for name in NAMES],
+        "tabs": [around(visit, view.period.start, name) for name in NAMES],
         "previous": View(view.name, before) if before else None,
         "following": View(view.name, after) if after else None,
     }

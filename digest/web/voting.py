@@ -54,7 +54,7 @@ def undo(visit: Visit) -> Response:
         title = read_latex(paper.title)
         if not form.accept():
             return form.show("vote", title=title, value="undo", address=_address(visit))
-        feedback.undo(session, holder.subscriber, paper)
+        feedback.undo(session, holder.subscriber, paper, visit.now)
     return visit.page("voted", form=form, quiet=True, address=_address(visit), title=title, value="")
 
 

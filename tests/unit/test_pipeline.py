@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 
@@ -15,10 +15,10 @@ from digest import pipeline, questions
 from digest.embeddings import succession
 from digest.embeddings.encoder import LEXICAL, EncoderSpec, HashingEncoder
 from digest.errors import ConfigurationError, PermanentError, TransientError, Unreachable
-from digest.papers import trending
+from digest.papers import attention
 from digest.pipeline import Stage
 from digest.settings import Settings
-from digest.sources.base import Refusal
+from digest.sources.base import PaperRecord, Refusal
 from digest.subscribers import requests, schedule
 from digest.subscribers.examples import read
 from digest.tables import (
@@ -37,7 +37,7 @@ from digest.tables import (
 from digest.workshop import Workshop
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-BEFORE = ["ingest", "lookup", "trend", "embed_papers", "embed_profiles", "background"]
+BEFORE = ["ingest", "lookup", "trend", "embed_papers", "embed_profiles", "background", "learn"]
 NAMES = [*BEFORE, "tidy", "resume", "rank", "compose", "deliver", *pipeline.SUCCESSION]
 
 
@@ -46,7 +46,7 @@ def test_a_run_takes_papers_to_the_mail_through_all_stages(shop: Workshop, now: 
     readers = [add_reader(shop, now, "mamba"), add_reader(shop, now, "auction", "robot")]
     reports = pipeline.run(shop, now)
     assert [report.name for report in reports] == NAMES
-    assert [report.planned for report in reports] == [1, 0, 6, 30, 3, 1, 0, 0, 2, 2, 2, 0, 0, 0]
+    assert [report.planned for report in reports] == [1, 0, 30, 30, 3, 1, 0, 0, 0, 2, 2, 2, 0, 0, 0]
     assert {(report.failed, report.stopped) for report in reports} == {(0, "")}
     assert reports[0].counts["new"] == reports[3].counts["papers"] == 30
     assert reports[NAMES.index("rank")].counts["editions"] == 2
@@ -220,7 +220,7 @@ def test_only_limits_editions_and_mail_to_one_subscriber(shop: Workshop, now: da
 def test_a_run_ends_with_the_stage_it_is_told(shop: Workshop, now: datetime) -> None:
     bring(shop, now)
     add_reader(shop, now, "mamba")
-    assert [report.name for report in pipeline.run(shop, now, upto="background")] == BEFORE
+    assert [report.name for report in pipeline.run(shop, now, upto="learn")] == BEFORE
     assert rows(shop, Edition) == []
 
 
@@ -228,7 +228,7 @@ def test_progress_is_told_from_nought_to_all(shop: Workshop, now: datetime) -> N
     bring(shop, now)
     told: list[tuple[str, int, int]] = []
     pipeline.run(shop, now, upto="embed_papers", progress=lambda *step: told.append(step))
-    assert told == [("ingest", 0, 1), ("ingest", 1, 1), ("lookup", 0, 0), ("trend", 0, 6), ("trend", 6, 6)] + [
+    assert told == [("ingest", 0, 1), ("ingest", 1, 1), ("lookup", 0, 0), ("trend", 0, 30), ("trend", 30, 30)] + [
         ("embed_papers", done, 30) for done in (0, 30)
     ]
 
@@ -302,7 +302,7 @@ def test_after_a_stage_that_was_stopped_the_later_ones_still_run(
     def fail(*_: object) -> list[int]:
         raise TransientError("no trends today")
 
-    monkeypatch.setattr(trending, "plan", fail)
+    monkeypatch.setattr(attention, "plan", fail)
     reports = pipeline.run(shop, now)
     assert [report.stopped for report in reports] == ["", "", "no trends today", *[""] * (len(NAMES) - 3)]
     assert len(sent(shop)) == 1
@@ -417,12 +417,12 @@ def test_preparing_sends_nothing_and_says_when_it_cannot(
         make_paper(session, now)
     pipeline.prepare(shop, now)
     assert rows(shop, Edition) == sent(shop) == []
-    assert [row["stage"] for row in rows(shop, Run)] == ["embed_papers", "embed_profiles", "background"]
+    assert [row["stage"] for row in rows(shop, Run)] == ["trend", "embed_papers", "embed_profiles", "background"]
 
     def fail(*_: object) -> list[int]:
         raise TransientError("no trends today")
 
-    monkeypatch.setattr(trending, "plan", fail)
+    monkeypatch.setattr(attention, "plan", fail)
     with pytest.raises(TransientError, match="no trends today"):
         pipeline.prepare(shop, now)
 
@@ -539,3 +539,39 @@ def test_a_run_tidies_up(shop: Workshop, now: datetime) -> None:
     reports = {report.name: report for report in pipeline.run(shop, now)}
     assert (reports["tidy"].planned, reports["tidy"].counts) == (1, {"erased": 1})
     assert rows(shop, Subscriber) == []
+
+
+class Daily(ListSource):
+    """A source that is asked by days."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.days: list[list[date]] = []
+
+    def fetch_days(self, days: Sequence[date]) -> list[PaperRecord | Refusal]:
+        self.days.append(list(days))
+        return []
+
+
+def test_a_source_of_daily_listings_is_counted_again_as_its_papers_age(shop: Workshop, now: datetime) -> None:
+    source = Daily()
+    shop.sources = [source]
+    for hours in (0, 1, 18, 19):  # 9:00, 10:00, then 3:00 and 4:00 on the next day
+        pipeline.run(shop, now + hours * HOUR, upto="ingest")
+    today = now.date()
+    first, second, night, later = source.days
+    assert first == [today - number * DAY for number in range(5, -1, -1)]
+    assert second == [today]
+    assert night == [today - number * DAY for number in (13, 7, 4, 2, 1, 0, -1)]
+    assert later == [today + DAY]
+    assert source.asked == []
+
+
+def test_before_an_edition_the_listings_of_its_papers_are_counted(shop: Workshop, now: datetime) -> None:
+    source = Daily()
+    shop.sources = [source]
+    pipeline.run(shop, now, upto="ingest")
+    with shop.database.session() as session:
+        make_subscriber(session, now, next_edition_at=now + 2 * HOUR)
+    pipeline.run(shop, now + HOUR, upto="ingest")
+    assert source.days[-1] == [now.date() - number * DAY for number in (3, 2, 1, 0)]

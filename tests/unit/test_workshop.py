@@ -1,5 +1,6 @@
 """What is opened once per process, and by which setting."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from digest.embeddings.vectors import embed_papers
 from digest.errors import ConfigurationError
 from digest.mail.smtp import SmtpTransport
 from digest.mail.transports import FolderTransport, MemoryTransport
+from digest.papers.prior import shipped
 from digest.settings import Settings
 from digest.sources.arxiv import ArxivSource
+from digest.tables import TrendPrior
 from digest.workshop import Workshop
 
 DAY = timedelta(days=1)
@@ -239,3 +242,14 @@ def test_a_path_of_the_settings_is_of_their_encoder_only(
     for name in ("a/b", "a/c"):
         shop.load_encoder(EncoderSpec(name))
     assert asked == {"a/b": tmp_path, "a/c": None}
+
+
+def test_what_is_foreseen_is_by_the_newest_fit_and_may_leave_the_authors_out(shop: Workshop, now: datetime) -> None:
+    with shop.database.session() as session:
+        assert shop.prior(session) == shipped()
+        for name in ("older", "newer"):
+            session.add(TrendPrior(fitted_at=now, content=replace(shipped(), about={"from": name}).to_json()))
+        session.flush()
+        assert (shop.prior(session).about, shop.prior(session).ignores_authors) == ({"from": "newer"}, False)
+        shop.settings = shop.settings.model_copy(update={"trend_authors": False})
+        assert shop.prior(session).ignores_authors

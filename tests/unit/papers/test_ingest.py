@@ -15,7 +15,7 @@ from digest.errors import TransientError
 from digest.papers import ingest
 from digest.papers.ingest import LARGEST_COUNT, IngestReport, store
 from digest.sources.base import PaperRecord, Refusal, SignalRecord
-from digest.tables import Paper, PaperExternalId, PaperVector, Signal
+from digest.tables import Paper, PaperExternalId, PaperListing, PaperVector, Signal
 
 ABC = {"title": "On Alphabets", "authors": ("Ada Lovelace", "Bob Writer")}
 XYZ = {"title": "Of Letters", "authors": ("Charles Babbage",)}
@@ -296,3 +296,41 @@ def test_reading_a_source_again_asks_as_many_queries_for_many_papers_as_for_few(
     few = len(asked)
     take(database, now, *records)
     assert len(asked) - few == few
+
+
+def test_the_first_day_on_which_a_source_listed_a_paper_is_kept(database: Database, now: datetime) -> None:
+    votes = (SignalRecord("votes", now, 3),)
+    early, late = now - timedelta(days=2), now - timedelta(days=1)
+    listed = {"ids": {"arxiv": "2605.77777"}, "signals": votes}
+    take(database, now, make_record(**listed, announced_at=late), make_record(**listed, announced_at=early))
+    take(database, now, make_record(**listed, announced_at=now), make_record(announced_at=now))  # one without counts
+    take(database, now, make_record(**listed, source="sample"))
+    told = {(row.paper_id, row.source): row.listed_on for row in rows(database, PaperListing)}
+    assert told == {(1, "files"): early.date(), (1, "sample"): now.date()}
+
+
+def test_a_merged_work_keeps_the_listings_of_both(database: Database, now: datetime) -> None:
+    votes = (SignalRecord("votes", now, 3),)
+    names = {"arxiv": "2605.77777"}, {"doi": "10.1000/7"}
+    for ids, source, days in ((names[0], "one", 1), (names[1], "one", 3), (names[1], "two", 2)):
+        moment = now - timedelta(days=days)
+        take(
+            database,
+            now,
+            make_record(
+                "galaxy" if "doi" in ids else "mamba", ids=ids, source=source, announced_at=moment, signals=votes
+            ),
+        )
+    take(database, now, make_record(ids=names[0] | names[1]))
+    told = {row.source: row.listed_on for row in rows(database, PaperListing) if row.paper_id == 1}
+    assert told == {"one": (now - timedelta(days=3)).date(), "two": (now - timedelta(days=2)).date()}
+
+
+def test_another_text_is_foreseen_anew(database: Database, now: datetime) -> None:
+    take(database, now, record := make_record())
+    with database.session() as session:
+        session.exec(select(Paper)).one().prior = 2.0
+    take(database, now, record)
+    assert works(database)[0].prior == 2.0
+    take(database, now, replace(record, abstract="Quite another abstract."))
+    assert works(database)[0].prior is None

@@ -1,6 +1,7 @@
 """Trending lists: their order, their counts, their periods, and how the database finds them."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from factories import make_paper, make_subscriber
@@ -14,6 +15,7 @@ from digest.db import Database
 from digest.errors import InvalidRequest
 from digest.papers import listing
 from digest.papers.listing import Listed, Period
+from digest.papers.signals import note_listings
 from digest.tables import Feedback, Paper, Signal
 
 DAY = timedelta(days=1)
@@ -137,16 +139,45 @@ def test_the_nearest_day_with_papers_lies_on_either_side(database: Database) -> 
             assert listing.nearest_day(session, TODAY - age * DAY) == TODAY - nearest * DAY
 
 
-def test_votes_grow_over_all_sources(database: Database) -> None:
-    with database.session() as session:
-        paper, other = make_paper(session, NOW), make_paper(session, NOW)
-        for value, age, source in ((3, 9, "a"), (9, 5, "b"), (4, 4, "a"), (12, 1, "a"), (1, 1, "b")):
-            count_votes(session, paper, value, age, source=source)
-        count_votes(session, paper, 99, 2, kind="stars")
-        count_votes(session, other, 50)
+def late(session: Session, announced: int, listed: int, *counts: tuple[int, int], **fields: Any) -> Paper:
+    """A paper announced and listed so many days ago; its `counts` are (hours ago, votes)."""
+    paper = make_paper(session, NOW, announced_at=NOW - announced * DAY, **fields)
+    note_listings(session, {(paper.id, "huggingface"): TODAY - listed * DAY})
+    for hours, value in counts:
+        count_votes(session, paper, value, hours)
+    return paper
+
+
+def rises(database: Database, period: Period, category: str = "") -> dict[int, tuple[int, int]]:
     with database.session(write=False) as session:
-        grown = listing.history(session, paper.id)
-    assert grown == [(NOW - 9 * HOUR, 3), (NOW - 5 * HOUR, 9), (NOW - 4 * HOUR, 9), (NOW - HOUR, 12)]
+        return {one.listed.paper.id: (one.before, one.after) for one in listing.late_risers(session, period, category)}
+
+
+def test_late_risers_are_older_papers_that_at_least_doubled_their_votes(database: Database) -> None:
+    with database.session() as session:
+        doubled = late(session, 5, 5, (50, 10), (1, 30), categories=["cs.SD"])
+        more = late(session, 3, 3, (20, 0), (1, 50), categories=["cs.CL"])
+        late(session, 5, 5, (50, 30), (1, 59))  # not doubled
+        late(session, 5, 5, (50, 1), (1, 10))  # nine more
+        late(session, 0, 0, (1, 90))  # of the day itself
+        late(session, 5, 5, (1, 90))  # nobody knows how many there were before
+        listed_now = late(session, 5, 0, (1, 40), categories=["cs.CL"])
+        late(session, 40, 40, (50, 10), (1, 90))  # nobody counts it any more
+        late(session, 5, 5, (50, 10), (1, 30), merged_into=more.id)
+    today = Period(TODAY, TODAY + DAY)
+    assert list(rises(database, today).items()) == [
+        (more.id, (0, 50)),
+        (listed_now.id, (0, 40)),
+        (doubled.id, (10, 30)),
+    ]
+    assert rises(database, today, "cs.SD") == {doubled.id: (10, 30)}
+    assert rises(database, Period(TODAY - DAY, TODAY)) == {}
+
+
+def test_what_comes_after_a_period_is_no_rise_in_it(database: Database) -> None:
+    with database.session() as session:
+        late(session, 5, 5, (50, 10), (30, 15), (1, 90))
+    assert rises(database, Period(TODAY - DAY, TODAY)) == {}
 
 
 def test_periods_begin_and_end_where_calendars_say() -> None:
@@ -213,3 +244,13 @@ def test_pages_by_date_meet_at_a_paper_and_share_none(database: Database) -> Non
             seen += [one.paper.id for one in page]
             after = page[-1].paper.announced_at, page[-1].paper.id
     assert seen == [made[4], made[3], made[2], made[1], made[0]]
+
+
+def test_papers_with_votes_come_before_those_of_which_much_is_foreseen(database: Database) -> None:
+    with database.session() as session:
+        foreseen = make_paper(session, NOW, trend=0.7, trend_facts={"prior": 2.4, "likely": True})
+        voted = make_paper(
+            session, NOW, trend=0.3, trend_facts={"votes": 3, "hours": 9.0, "times": 0.4}, trended_at=NOW
+        )
+        listed = listing.top(session, Period(TODAY, TODAY + DAY))
+        assert [one.paper.id for one in listed] == [voted.id, foreseen.id]

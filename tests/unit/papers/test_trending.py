@@ -1,18 +1,29 @@
-"""Trend: the invariants of its formula, and which papers a run works on."""
+"""Trend: the invariants of its formula."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
 import pytest
-from factories import make_paper
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import Session, select
 
-from digest.db import Database
 from digest.papers import trending
-from digest.papers.trending import deserves_badge, growth, plan, times_usual, trend_score, usual_votes, work
-from digest.tables import Paper, Signal
+from digest.papers.trending import (
+    Habit,
+    clip_prior,
+    deserves_badge,
+    facts_within,
+    field_level,
+    growth,
+    habit_of,
+    hours_listed,
+    is_burst,
+    is_likely,
+    times_usual,
+    trend_score,
+    usual_votes,
+)
 
 votes = st.integers(0, 10**9)
 hours = st.floats(0, 24 * 365)
@@ -101,126 +112,70 @@ def test_a_badge_needs_votes_time_and_a_multiple_of_the_usual(
     assert deserves_badge({"times": times, "votes": votes, "hours": hours}) is deserved
 
 
-@pytest.mark.parametrize("facts", [None, {}])
-def test_a_paper_without_facts_has_no_badge(facts: dict[str, float] | None) -> None:
+@pytest.mark.parametrize("facts", [None, {}, {"prior": 3.0, "likely": True}, {"times": 9.0, "hours": 9.0}])
+def test_a_paper_whose_votes_are_not_known_has_no_badge(facts: dict[str, Any] | None) -> None:
     assert not deserves_badge(facts)
 
 
-def count(session: Session, paper: Paper, at: datetime, value: int, **fields: str) -> None:
-    given = {"source": "huggingface", "kind": "votes"} | fields
-    session.add(Signal(paper_id=paper.id, observed_at=at, value=value, **given))
-    session.flush()
+@given(hours=hours, mean=means, prior=priors)
+def test_votes_that_are_not_known_leave_the_prior_and_are_not_nought(hours: float, mean: float, prior: float) -> None:
+    unknown, nought = times_usual([np.nan, 0.0], hours, mean, prior)
+    assert unknown == prior
+    assert nought < prior or hours == 0 or nought == pytest.approx(prior)
 
 
-def run(session: Session, now: datetime) -> list[int]:
-    """Plan and work, as a run does; the ids that were planned."""
-    planned = plan(session, now)
-    work(session, now, planned)
-    session.flush()
-    return planned
+@given(prior=st.floats())
+def test_a_prior_stays_within_its_bounds_whatever_it_was(prior: float) -> None:
+    assert 1 / 3 <= float(clip_prior(prior)) <= 3
+    assert float(clip_prior(np.nan)) == 1
 
 
-def test_a_paper_gets_its_trend_from_its_votes(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        paper = make_paper(session, now, announced_at=datetime(2026, 5, 5, 7, 30, tzinfo=UTC))
-        count(session, paper, datetime(2026, 5, 6, 6, tzinfo=UTC), 54)
-        count(session, paper, datetime(2026, 5, 6, 5, tzinfo=UTC), 3, kind="comments")
-        assert run(session, now) == [paper.id]
-        assert paper.trend_facts is not None
-        mean = usual_votes([54], [30.0])
-        times = float(times_usual(54, 30.0, mean))
-        assert paper.trend_facts == {"votes": 54, "comments": 3, "hours": 30.0, "times": round(times, 2)}
-        assert paper.trend == pytest.approx(float(trend_score(times)))
+def test_hours_run_from_the_beginning_of_the_listing_day_to_the_count() -> None:
+    assert hours_listed(date(2026, 5, 5), datetime(2026, 5, 6, 6, tzinfo=UTC)) == 30
+    assert hours_listed(date(2026, 5, 5), datetime(2026, 5, 4, 6, tzinfo=UTC)) == 0
 
 
-def test_what_nobody_counted_stays_unknown(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        silent, starred = make_paper(session, now), make_paper(session, now)
-        count(session, starred, now - timedelta(hours=1), 500, kind="stars")
-        assert run(session, now) == []
-        assert (silent.trend, starred.trend) == (None, None)
+def test_each_source_has_its_own_usual_and_its_own_half_time() -> None:
+    slow = Habit(usual=4.0, half_time=40.0)
+    assert usual_votes([], [], slow) == 4
+    assert float(growth(40, slow.half_time)) == 0.5
+    assert usual_votes(80 * growth(np.full(5000, 40.0), 40.0), np.full(5000, 40.0), slow) == pytest.approx(80, rel=0.02)
+    assert habit_of("readers") != habit_of("huggingface") == habit_of("files")
 
 
-# Invariant 7
-def test_a_count_of_the_future_changes_nothing(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        ahead, counted = make_paper(session, now), make_paper(session, now)
-        count(session, ahead, now + timedelta(minutes=1), 900)
-        count(session, counted, now, 20)
-        count(session, counted, now + timedelta(minutes=1), 900)
-        assert run(session, now) == [counted.id]
-        assert counted.trend_facts is not None
-        assert counted.trend_facts["votes"] == 20
-        assert counted.trend_facts["times"] == round(float(times_usual(20, 9.0, usual_votes([20], [9.0]))), 2)
+def test_a_field_is_as_usual_until_many_papers_say_otherwise() -> None:
+    assert field_level([]) == 1
+    assert field_level([0.25] * 30) == pytest.approx(0.625)
+    assert field_level([0.25] * 30_000) == pytest.approx(0.25, rel=0.01)
 
 
-def test_counts_may_fall_and_the_latest_wins(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        paper = make_paper(session, now)
-        count(session, paper, now - timedelta(hours=1), 30)  # stored first, counted last
-        count(session, paper, now - timedelta(hours=2), 50)
-        run(session, now)
-        assert paper.trend_facts is not None
-        assert paper.trend_facts["votes"] == 30
+FACTS = {"votes": 12, "hours": 20.0, "times": 1.5, "field": {"name": "cs.SD", "times": 2.4}}
 
 
-def test_of_several_sources_the_largest_latest_count_is_taken(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        paper = make_paper(session, now)
-        count(session, paper, now - timedelta(hours=3), 90, source="files")
-        count(session, paper, now - timedelta(hours=2), 20, source="files")
-        count(session, paper, now - timedelta(hours=1), 40)
-        run(session, now)
-        assert paper.trend_facts is not None
-        assert paper.trend_facts["votes"] == 40
+@pytest.mark.parametrize("followed", [["cs.SD"], ["cs"], ["cs.CL", "cs.SD"]])
+def test_within_a_field_that_one_reads_a_paper_is_measured_by_it(followed: list[str]) -> None:
+    assert facts_within(FACTS, followed) == FACTS | {"times": 2.4, "for": "cs.SD"}
+    assert deserves_badge(facts_within(FACTS, followed))
 
 
-def test_a_second_run_plans_nothing_until_something_is_counted(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        paper, _other = make_paper(session, now), make_paper(session, now)
-        count(session, paper, now - timedelta(hours=2), 10)
-        assert run(session, now) == [paper.id]
-        assert run(session, now) == []
-        count(session, paper, now - timedelta(hours=1), 10)
-        assert run(session, now) == [paper.id]
+@pytest.mark.parametrize("followed", [[], ["cs.CL"], ["eess"]])
+def test_outside_of_the_fields_that_one_reads_it_is_measured_by_all(followed: list[str]) -> None:
+    assert facts_within(FACTS, followed) == FACTS
+    assert facts_within(None, ["cs"]) is None
 
 
-def test_a_second_run_plans_nothing_when_the_later_count_is_the_smaller(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        paper = make_paper(session, now)
-        count(session, paper, now - timedelta(hours=2), 40)
-        count(session, paper, now - timedelta(hours=1), 20, source="files")
-        assert run(session, now) == [paper.id]
-        assert run(session, now) == []
+def test_what_is_foreseen_may_be_called_likely_only_without_votes() -> None:
+    assert is_likely({"prior": 2.5, "likely": True})
+    assert not is_likely({"prior": 2.5, "likely": False})
+    assert not is_likely({"votes": 0, "likely": True})
+    assert not is_likely(None)
 
 
-def test_an_old_paper_is_followed_no_longer(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        old = make_paper(session, now, announced_at=now - trending.FOLLOWED)
-        count(session, old, now, 90)
-        assert run(session, now) == []
-
-
-def test_the_usual_is_learnt_from_the_papers_of_the_last_weeks(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        for age, value in ((20, 400), (21, 300), (40, 100_000)):
-            count(session, make_paper(session, now, announced_at=now - timedelta(days=age)), now, value)
-        paper = make_paper(session, now)
-        count(session, paper, now, 20)
-        run(session, now)
-        mean = usual_votes([400, 300, 20], [20 * 24 + 9, 21 * 24 + 9, 9.0])
-        assert paper.trend == pytest.approx(float(trend_score(times_usual(20, 9.0, mean))))
-
-
-# Invariant 6
-def test_batches_make_no_difference(database: Database, now: datetime) -> None:
-    with database.session() as session:
-        papers = [make_paper(session, now) for _ in range(4)]
-        for number, paper in enumerate(papers):
-            count(session, paper, now - timedelta(hours=1), 10 * number)
-        work(session, now, [paper.id for paper in papers])
-        at_once = [paper.trend for paper in papers]
-        for paper in reversed(session.exec(select(Paper)).all()):
-            work(session, now, [paper.id])
-        assert [paper.trend for paper in papers] == at_once
-        assert len(set(at_once)) == len(papers)
+@pytest.mark.parametrize(
+    ("votes", "times", "confirmed", "burst"),
+    [(10, 5.0, False, True), (10, 5.0, True, False), (9, 5.0, False, False), (10, 4.9, False, False)],
+)
+def test_many_votes_that_nothing_else_confirms_are_a_burst(
+    votes: int, times: float, confirmed: bool, burst: bool
+) -> None:
+    assert is_burst({"votes": votes, "times": times}, confirmed=confirmed) is burst

@@ -293,9 +293,34 @@ def test_what_comes_from_outside_says_so() -> None:
 
 
 def test_a_trend_is_explained_by_its_counts() -> None:
-    said = "Trending: 90 upvotes in its first 20 hours, 5.0 times what is usual by then."
+    said = "Trending: 90 upvotes in 20 hours, 5 times what is usual by then."
     assert reasons.explain_trend(HOT) == said
-    assert reasons.explain_trend(HOT | {"hours": 19.6, "comments": 3}) == said
+    assert reasons.explain_trend(HOT | {"hours": 19.6, "comments": 3, "source": "huggingface"}) == said
+    assert reasons.explain_trend(HOT | {"votes": 1200, "hours": 100.0, "times": 2.84}) == (
+        "Trending: 1,200 upvotes in 4 days, 2.8 times what is usual by then."
+    )
+    assert reasons.explain_trend(HOT | {"source": "readers"}) == (
+        "Trending: 90 readers’ votes here in 20 hours, 5 times what is usual by then."
+    )
+
+
+def test_for_a_reader_of_a_field_a_paper_is_measured_by_the_field() -> None:
+    facts = {"votes": 12, "hours": 20.0, "times": 1.5, "field": {"name": "cs.SD", "times": 2.4}}
+    told = reasons._trend_of(Paper(trend_facts=facts), ["cs.SD"])
+    assert told is not None
+    assert reasons.explain_trend(told) == (
+        "Trending: 12 upvotes in 20 hours, 2.4 times what is usual by then for cs.SD."
+    )
+    assert reasons._trend_of(Paper(trend_facts=facts), ["cs.CL"]) is None
+    assert reasons.outside_reason(Paper(trend_facts=facts))["trend"] is None
+
+
+def test_what_is_only_foreseen_is_a_reason_without_a_number_and_never_one_from_outside() -> None:
+    facts = {"prior": 2.4, "likely": True}
+    assert reasons._trend_of(Paper(trend_facts=facts)) == facts
+    assert reasons.explain_trend(facts) == "Likely to trend: papers like it did before."
+    assert reasons._trend_of(Paper(trend_facts=facts | {"likely": False})) is None
+    assert reasons.outside_reason(Paper(trend_facts=facts))["trend"] is None
 
 
 def test_a_share_is_never_said_to_be_more_than_it_is(morning: Morning) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from servers import LocalServer, Reply, Request, daily_paper, listing
 
 from digest.errors import PermanentError, TransientError
-from digest.sources.base import PaperRecord, Refusal, SignalRecord
+from digest.sources.base import DailySource, PaperRecord, Refusal, SignalRecord
 from digest.sources.http import Manners, PoliteClient
 from digest.sources.huggingface import HuggingFaceSource, read_item
 
@@ -181,3 +181,15 @@ def test_a_refused_date_is_permanent(server: LocalServer, source: HuggingFaceSou
     server.answer = lambda _: Reply(b"{}", 400)
     with pytest.raises(PermanentError, match="answered 400 to /api/daily_papers"):
         list(source.fetch(DAY, DAY))
+
+
+def test_days_long_past_are_counted_again_as_they_are_now(server: LocalServer, source: HuggingFaceSource) -> None:
+    server.answer = lambda request: Reply(listing([daily_paper(f"2604.000{request.query['date'][-2:]}", upvotes=30)]))
+    days = [date(2023, 1, 1), date(2026, 4, 7), date(2026, 4, 20), date(2026, 4, 22)]  # before the first, and to come
+    found = [item for item in source.fetch_days(days) if isinstance(item, PaperRecord)]
+    assert [request.query["date"] for request in server.requests] == ["2026-04-07", "2026-04-20"]
+    assert [item.signals[0] for item in found] == [SignalRecord("votes", NOW, 30)] * 2
+
+
+def test_it_is_a_source_by_days(source: HuggingFaceSource) -> None:
+    assert isinstance(source, DailySource)

@@ -49,8 +49,8 @@ def test_the_interest_that_a_paper_was_sent_for_learns(database: Database, ada: 
             assert taught(session) == {(profile.id, paper.id): (value, "vote")}
         assert (row.value, row.profile_id, row.edition_id, row.reason) == (-1, profile.id, edition.id, "topic")
         assert listing(session, ada) == [(row, paper)]
-        undo(session, ada, paper)
-        undo(session, ada, paper)
+        undo(session, ada, paper, now)
+        undo(session, ada, paper, now)
         assert (taught(session), listing(session, ada)) == ({}, [])
 
 
@@ -61,7 +61,7 @@ def test_a_chosen_example_stays_what_it_was_chosen_for(database: Database, ada: 
         send(session, ada, paper, profile, now)
         vote(session, ada, Vote(paper, -1), now)
         before = taught(session)
-        undo(session, ada, paper)
+        undo(session, ada, paper, now)
         assert before == taught(session) == {(profile.id, paper.id): (1, "chosen")}
 
 
@@ -110,7 +110,7 @@ def test_a_duplicate_is_voted_on_as_the_work_that_it_is(database: Database, ada:
         session.flush()
         vote(session, ada, Vote(duplicate, -1), now)
         assert taught(session) == {(profile.id, paper.id): (-1, "vote")}
-        undo(session, ada, paper)
+        undo(session, ada, paper, now)
         assert (taught(session), listing(session, ada)) == ({}, [])
 
 
@@ -164,7 +164,7 @@ Step = Callable[[Session, Subscriber, Paper, datetime], object]
 STEPS: dict[str, Step] = {
     "more": lambda session, ada, paper, now: vote(session, ada, Vote(paper, 1), now),
     "less": lambda session, ada, paper, now: vote(session, ada, Vote(paper, -1), now),
-    "undo": lambda session, ada, paper, _now: undo(session, ada, paper),
+    "undo": undo,
 }
 
 

@@ -18,6 +18,7 @@ from digest.subscribers.optin import resubscribe, unsubscribe
 from digest.subscribers.schedule import (
     MOST_PAPERS,
     Delivery,
+    is_anyone_due,
     pause,
     plan_resume,
     resume,
@@ -282,3 +283,16 @@ def test_whatever_somebody_presses_they_are_due_only_when_they_want_mail(
             due = editions.plan(session, moment + 50 * DAY, who.id)
             assert (due == [who.id]) is wish.wants_mail(moment)
         session.delete(who)
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes", "due"), [(ACTIVE, 60, True), (ACTIVE, -600, True), (ACTIVE, 61, False), (PAUSED, 0, False)]
+)
+def test_somebody_is_due_when_an_edition_is(
+    database: Database, now: datetime, status: SubscriberStatus, minutes: int, due: bool
+) -> None:
+    with database.session() as session:
+        assert not is_anyone_due(session, now + HOUR)
+        make_subscriber(session, now, status=status, next_edition_at=now + timedelta(minutes=minutes))
+        make_subscriber(session, now, next_edition_at=None)
+        assert is_anyone_due(session, now + HOUR) is due

@@ -29,7 +29,7 @@ def test_attention_is_told_with_its_numbers_and_nought_is_left_out() -> None:
 
 def test_a_paper_with_a_badge_is_called_trending_and_its_votes_are_told_once() -> None:
     words = told({"votes": 45, "stars": 3}, 0, BADGE)
-    assert words == "Trending: 45 upvotes in its first 30 hours, 3.2 times what is usual by then. 3 stars."
+    assert words == "Trending: 45 upvotes in 30 hours, 3.2 times what is usual by then. 3 stars."
     assert told({"votes": 45}, 0, BADGE | {"times": 1.1}) == "45 votes."
 
 

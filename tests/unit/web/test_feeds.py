@@ -1,16 +1,18 @@
 """Feeds: three forms of the same, without a personal link, and nothing twice."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from browsing import ONE_DATABASE, Browser
 from defusedxml import ElementTree
 from editions import Sent, send_edition
+from factories import make_paper
 
 from digest import tokens
+from digest.papers.signals import note_listings
 from digest.subscribers.holders import sign_feed
-from digest.tables import Paper, Profile, Subscriber
+from digest.tables import Paper, Profile, Signal, Subscriber
 from digest.workshop import Workshop
 
 ADA = "ada@example.org"
@@ -99,3 +101,26 @@ def test_odd_titles_make_no_broken_feed(shop: Workshop, browser: Browser, sent: 
 def test_what_is_trending_has_a_feed_also_when_nothing_is(browser: Browser) -> None:
     for form in ("atom", "rss", "json"):
         assert browser.get(f"/trending.{form}").status_code == 200
+
+
+def test_the_feed_of_what_is_trending_may_be_of_a_week_and_a_field(
+    shop: Workshop, browser: Browser, now: datetime
+) -> None:
+    with shop.database.session() as session:
+        make_paper(session, now, title="Of today", categories=["cs.SD"])
+        make_paper(session, now, title="Of Monday", categories=["cs.SD"], announced_at=now - timedelta(days=2))
+        make_paper(session, now, title="Elsewhere", categories=["cs.CL"])
+        late = make_paper(session, now, title="Late one", categories=["cs.SD"], announced_at=now - timedelta(days=9))
+        note_listings(session, {(late.id, "hf"): now.date()})
+        session.add(Signal(paper_id=late.id, source="hf", kind="votes", observed_at=now, value=40))
+
+    def titles(query: str) -> list[str]:
+        return [item["title"] for item in json.loads(browser.get(f"/trending.json{query}").text)["items"]]
+
+    assert titles("?cat=cs.SD") == ["Of today", "Late one"]
+    assert titles("?cat=cs.SD&view=week") == ["Of today", "Of Monday", "Late one"]
+    assert set(titles("?view=nonsense")) == {"Of today", "Elsewhere", "Late one"}
+    told = json.loads(browser.get("/trending.json?cat=cs.SD&view=week").text)
+    assert told["feed_url"].endswith("/trending.json?view=week&cat=cs.SD")
+    assert told["title"].endswith("trending papers in cs.SD")
+    assert "Rose late: from 0 votes to 40." in told["items"][-1]["content_text"]

@@ -14,7 +14,7 @@ from digest.web.metrics import METRICS
 from digest.workshop import Workshop
 
 MINUTE = timedelta(minutes=1)
-PREPARING = ("lookup", "trend", "embed_papers", "embed_profiles", "background")
+PREPARING = ("lookup", "trend", "embed_papers", "embed_profiles", "background", "learn")
 STAGES = (*PREPARING, "tidy", "resume", "rank", "compose", "deliver")
 LABELS = {
     "source": {"digest_papers_received_24h", "digest_papers_new_24h"}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.web.sparkline import HEIGHT, WIDTH, draw
+from digest.web.sparkline import HEIGHT, MOST_POINTS, WIDTH, draw
 
 START = datetime(2026, 4, 20, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -42,3 +42,12 @@ def test_no_point_lies_outside(points: list[tuple[int, int]]) -> None:
     assert len(places) == len(points)
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
     assert [x for x, _ in places] == sorted(x for x, _ in places)
+
+
+def test_of_very_many_points_some_are_drawn_and_the_first_and_the_last_among_them() -> None:
+    curve = draw([(START + number * DAY, number) for number in range(5001)])
+    assert curve is not None
+    assert curve.path.count("L") <= MOST_POINTS
+    assert curve.path.startswith("M4 60 ")
+    assert curve.path.endswith("L316 4")
+    assert "to 5,000 on" in curve.words

@@ -7,6 +7,7 @@ import pytest
 from browsing import ONE_DATABASE, Browser
 from factories import make_paper, make_subscriber
 
+from digest.papers.signals import note_listings
 from digest.tables import Feedback, Paper, Signal
 from digest.workshop import Workshop
 
@@ -31,10 +32,13 @@ def test_the_latest_day_is_shown_with_ranks_reasons_and_links(shop: Workshop, br
     page = browser.get("/trending").text
     assert "<title>Trending on 6 May 2026 –" in page
     assert page.index("Hot α") < page.index("Calm &lt;i&gt;one&lt;/i&gt;")
-    assert "Trending: 45 upvotes in its first 30 hours, 3.0 times what is usual by then." in page
+    assert "Trending: 45 upvotes in 30 hours, 3 times what is usual by then." in page
     assert "1 reader here wants more like it." in page
     assert "Author 4 and others, 8 authors" in page
-    assert '<link rel="alternate" type="application/atom+xml" title="Trending papers" href="/trending.atom">' in page
+    assert (
+        '<link rel="alternate" type="application/atom+xml" title="Trending on 6 May 2026" href="/trending.atom">'
+        in page
+    )
     assert 'href="/trending/2026-05-05" rel="prev">Before: 5 May 2026<' in page
     assert "After:" not in page
 
@@ -139,3 +143,29 @@ def test_a_long_list_comes_in_pages_with_ranks_that_go_on(shop: Workshop, browse
 def test_papers_of_last_night_stand_on_their_utc_day(shop: Workshop, browser: Browser) -> None:
     bring(shop, datetime(2026, 5, 5, 23, 59, tzinfo=UTC) + timedelta(hours=2), title="Late one")
     assert "Late one" in browser.get("/trending/2026-05-05").text
+
+
+def test_papers_have_the_curve_of_their_votes_and_late_risers_a_section(
+    shop: Workshop, browser: Browser, now: datetime
+) -> None:
+    with shop.database.session() as session:
+        new = make_paper(session, now, title="New one", categories=["cs.SD"])
+        late = make_paper(session, now, title="Late one", announced_at=now - 5 * DAY, categories=["cs.CL"])
+        note_listings(session, {(late.id, "hf"): (now - 5 * DAY).date()})
+        for paper, days, value in ((new, 0.1, 2), (new, 0.05, 7), (late, 2, 4), (late, 0.1, 60)):
+            moment = now - days * DAY
+            session.add(Signal(paper_id=paper.id, source="hf", kind="votes", observed_at=moment, value=value))
+    page = browser.get("/trending/2026-05-06").text
+    assert f'<title id="spark-{new.id}">Votes rose from 2 on 6 May 2026' in page
+    assert page.index("New one") < page.index("Late risers</h2>") < page.index("Late one")
+    assert "Rose late: from 4 votes to 60." in page
+    assert "Late risers" not in browser.get("/trending/2026-05-06?cat=cs.SD").text
+    assert "Late risers" not in browser.get("/trending/month/2026-05").text
+    assert 'href="/trending.atom?view=week&amp;cat=cs.SD"' in browser.get("/trending/week/2026-W19?cat=cs.SD").text
+
+
+def test_what_is_likely_to_trend_is_said_without_a_number(shop: Workshop, browser: Browser, now: datetime) -> None:
+    bring(shop, now, trend=0.7, trend_facts={"prior": 2.4, "likely": True})
+    page = browser.get("/trending").text
+    assert "Likely to trend: papers like it did before." in page
+    assert "2.4" not in page

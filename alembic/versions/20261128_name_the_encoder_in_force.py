@@ -1,14 +1,14 @@
 """name the encoder in force, and the one that is prepared to follow it
 
-Revision ID: 0006_encoder
-Revises: 0004
+Revision ID: 0006
+Revises: 0005
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006_encoder"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
