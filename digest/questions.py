@@ -16,11 +16,12 @@ from digest.composing import sheets
 from digest.errors import InvalidRequest
 from digest.mail.transports import file_stem
 from digest.papers.lookup import find_paper
-from digest.ranking import drafts, editions, inquiries, previews
+from digest.ranking import drafts, editions, explanations, inquiries, previews
 from digest.ranking import search as ranked_search
 from digest.ranking.changes import Changes
 from digest.ranking.desks import Reader
 from digest.ranking.drafts import Draft, Hidden, Pick
+from digest.ranking.explanations import Case, Explanation
 from digest.ranking.inquiries import Inquiry, Results
 from digest.ranking.libraries import RECENT
 from digest.ranking.previews import Wanted
@@ -74,6 +75,18 @@ def preview(shop: Workshop, now: datetime, subscriber: Subscriber) -> Draft:
         since = drafts.window_start(subscriber, now, shop.window)
         library = shop.library(session, since, now)
         return drafts.draft(session, library, [subscriber], now, shop.method)[subscriber.id]
+
+
+def explain(shop: Workshop, now: datetime, subscriber: Subscriber, name: str, ranker: str = "") -> Explanation:
+    """How the paper called `name` comes by its scores for the subscriber, by the ranker of the settings or another."""
+    method = replace(shop.method, ranker=ranker) if ranker else shop.method
+    with shop.database.session(write=False) as session:
+        paper = find_paper(session, name)
+        reader = Reader(subscriber, drafts.window_start(subscriber, now, shop.window))
+        library = shop.library(session, reader.since, now)
+        if library is None:
+            raise InvalidRequest("No paper can be ranked yet: `digest run` looks at them.")
+        return explanations.explain(session, library, Case(reader, paper, now, method))
 
 
 def newest_paper(shop: Workshop) -> str:

@@ -1,13 +1,16 @@
-"""`digest evaluate`: how well the ranking finds what people really liked, beside the methods of others."""
+"""`digest evaluate`: how well the ranking finds what people really liked, beside the methods of others, or live."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from digest.cli.live import tell
 from digest.cli.output import JSON, print_json, progress_bars
+from digest.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from digest.embeddings.encoder import Encoder
@@ -16,9 +19,11 @@ if TYPE_CHECKING:
     from digest.evaluation.vectors import Cache
     from digest.settings import Settings
 
+DAYS = 90
+
 
 @click.command()
-@click.argument("dataset_dir", type=click.Path(path_type=Path))
+@click.argument("dataset_dir", type=click.Path(path_type=Path), required=False)
 @click.option("--method", "methods", multiple=True, metavar="NAME", help="Only this method; may be repeated.")
 @click.option("--users", type=click.IntRange(1), help="Only so many users, drawn by hash.")
 @click.option("--likes", type=click.IntRange(0), help="Only so many liked papers of each user who likes ten or more.")
@@ -26,29 +31,47 @@ if TYPE_CHECKING:
 @click.option("--sentence", is_flag=True, help="With --likes 0: the title of a liked paper is all that a user says.")
 @click.option("--cold-start", is_flag=True, help="From a sentence to ten liked papers, with three phrases and without.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="With --cold-start: draw it to this SVG.")
+@click.option("--highlight", is_flag=True, help="Measure the sentence that mails set in bold instead of rankings.")
+@click.option("--live", is_flag=True, help="Instead of a set: how readers voted on the editions that went out.")
+@click.option("--days", type=click.IntRange(2, 3650), help="With --live: editions of so many days back; 90 by default.")
 @JSON
 def evaluate(
-    dataset_dir: Path, methods: tuple[str, ...], cold_start: bool, plot: Path | None, **options: bool | int | None
+    dataset_dir: Path | None, methods: tuple[str, ...], plot: Path | None, as_json: bool, **options: Any
 ) -> None:
     """Rank the held-out papers of DATASET_DIR for each of its users, and measure who finds what they liked.
 
     The folder holds papers.jsonl.gz and users.jsonl.gz; the encoder is the one of the settings. Nothing is stored but
-    embeddings, in the data folder.
+    embeddings, in the data folder. With --live there is no folder: the votes on editions, but for those of the last 24
+    hours, say how good they were, and which ranker readers prefer. Opens are not known.
     """
-    from digest.evaluation import comparison, conditions, datasets
-    from digest.settings import load
+    from digest.evaluation.conditions import Conditions
 
-    as_json = bool(options.pop("as_json"))
-    under = conditions.Conditions(**options)  # type: ignore[arg-type]
+    cold_start, highlight, live, days = (options.pop(name) for name in ("cold_start", "highlight", "live", "days"))
+    under = Conditions(**options)
+    if live or days or dataset_dir is None:
+        _check_live(dataset_dir, live, [*methods, plot, cold_start, highlight, under != Conditions()])
+        tell(days or DAYS, as_json)
+        return
     _check(under, cold_start, plot)
-    dataset = datasets.load(dataset_dir)
-    with progress_bars() as progress:
-        bench = comparison.open_bench(dataset, _open_cache(load()), progress)
-    (_draw if cold_start else _compare)(bench, methods, under, plot, as_json)
+    if highlight and (cold_start or methods):
+        raise InvalidRequest("--highlight measures sentences, not rankings: leave out --method and --cold-start.")
+    bench = _open(dataset_dir)
+    if highlight:
+        _judge(bench, under, as_json)
+    else:
+        (_draw if cold_start else _compare)(bench, methods, under, plot, as_json)
+
+
+def _check_live(dataset_dir: Path | None, live: bool, others: list[Any]) -> None:
+    if not live and dataset_dir is None:
+        raise InvalidRequest("Name a folder with a set: digest evaluate DATASET_DIR. Or use --live.")
+    if not live:
+        raise InvalidRequest("--days says how far --live looks back: add it.")
+    if dataset_dir is not None or any(others):
+        raise InvalidRequest("--live looks at the editions that went out: leave out all but --days and --json.")
 
 
 def _check(under: Conditions, cold_start: bool, plot: Path | None) -> None:
-    from digest.errors import InvalidRequest
     from digest.evaluation import conditions
 
     conditions.check(under)
@@ -56,6 +79,26 @@ def _check(under: Conditions, cold_start: bool, plot: Path | None) -> None:
         raise InvalidRequest("--cold-start sets --likes, --phrases and --sentence itself: leave them out.")
     if plot and not cold_start:
         raise InvalidRequest("--plot draws what --cold-start measures: add it.")
+
+
+def _open(dataset_dir: Path) -> Bench:
+    from digest.evaluation import comparison, datasets
+    from digest.settings import load
+
+    dataset = datasets.load(dataset_dir)
+    with progress_bars() as progress:
+        return comparison.open_bench(dataset, _open_cache(load()), progress)
+
+
+def _judge(bench: Bench, under: Conditions, as_json: bool) -> None:
+    from digest.evaluation import highlights
+
+    with progress_bars() as progress:
+        found = highlights.judge(bench, under, progress)
+    if as_json:
+        print_json({**_head(bench), "highlight": [asdict(verdict) for verdict in found]})
+        return
+    click.echo(highlights.write(found))
 
 
 def _compare(bench: Bench, methods: tuple[str, ...], under: Conditions, _plot: Path | None, as_json: bool) -> None:

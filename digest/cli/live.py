@@ -1,4 +1,4 @@
-"""`digest evaluate-live`: what readers' votes say of the editions that went out."""
+"""`digest evaluate --live`: what readers' votes say of the editions that went out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from digest.cli.output import JSON, print_json, print_table
+from digest.cli.output import print_json, print_table
 from digest.cli.shop import open_shop
 
 if TYPE_CHECKING:
@@ -17,16 +17,8 @@ if TYPE_CHECKING:
 COLUMNS = ("papers", "voted on", "votes", "for more")
 
 
-@click.command("evaluate-live")
-@click.option(
-    "--days", type=click.IntRange(2, 3650), default=90, show_default=True, help="Editions of so many days back."
-)
-@JSON
-def evaluate_live(days: int, as_json: bool) -> None:
-    """Say how readers voted on the editions that went out, and which ranker they prefer. Opens are not known.
-
-    Editions of the last 24 hours do not count yet.
-    """
+def tell(days: int, as_json: bool) -> None:
+    """Say how readers voted on the editions of so many days, and which ranker they prefer."""
     from digest.clock import utc_now
     from digest.evaluation.live import measure
 

@@ -16,8 +16,9 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 STEMS = 2**18  # columns of single stems; those of pairs come after them
 PAIRS = 2**20
 TERMS = STEMS + PAIRS
+DENSE = 0.05  # of the texts; a term that more of them have is common
 REMEMBERED = 8_192  # texts and terms that an edition names again and again
-K1, B = 1.2, 0.9  # BM25's constants, measured: docs/ranking.md
+K1, B = 1.2, 1.0  # BM25's constants, measured: docs/ranking.md
 PAIR = 0.5  # what a pair weighs beside a stem, as it comes with two of them
 _BRITISH = re.compile(r"(?<=[a-z]{4})is(ation|ing|ed|er|e)$")
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
@@ -98,9 +99,7 @@ def _column(term: str) -> int:
 
 def presence(matrix: Matrix) -> Matrix:
     """One for each term that a text has, however often."""
-    present = matrix.copy()
-    present.data = np.ones_like(present.data)
-    return present
+    return _with_values(matrix, np.ones_like(matrix.data))
 
 
 def paper_counts(matrix: Matrix) -> NDArray[np.uint32]:
@@ -112,11 +111,7 @@ def saturate(matrix: Matrix, mean_length: float) -> Matrix:
     """BM25's half that belongs to the text: tf (k1 + 1) / (tf + k1 (1 - b + b length / mean length))."""
     lengths = np.diff(matrix.indptr)  # in different terms, as the store's mean length is
     norms = K1 * (1 - B + B * lengths / max(mean_length, 1e-9))
-    saturated = matrix.copy()
-    saturated.data = (matrix.data * (K1 + 1) / (matrix.data + np.repeat(norms, np.diff(matrix.indptr)))).astype(
-        np.float32
-    )
-    return saturated
+    return _with_values(matrix, matrix.data * (K1 + 1) / (matrix.data + np.repeat(norms, lengths)))
 
 
 def lift(share: Matrix, counts: NDArray[np.uint32], total: int) -> Matrix:
@@ -124,14 +119,50 @@ def lift(share: Matrix, counts: NDArray[np.uint32], total: int) -> Matrix:
 
     Of a pair, half of that. Rows of length one.
     """
-    weighted = share.copy()
-    frequency = np.maximum(counts[weighted.indices], 1) / max(total, 1)
-    worth = np.where(weighted.indices < STEMS, 1.0, PAIR)
-    weighted.data = (worth * np.sqrt(weighted.data) * np.log1p(0.1 * weighted.data / frequency)).astype(np.float32)
-    return scale_rows(weighted)
+    per_paper = np.float32(0.1 * max(total, 1)) / np.maximum(counts[share.indices], 1).astype(np.float32)
+    worth = np.where(share.indices < STEMS, np.float32(1), np.float32(PAIR))
+    return scale_rows(_with_values(share, worth * np.sqrt(share.data) * np.log1p(share.data * per_paper)))
 
 
 def scale_rows(matrix: Matrix) -> Matrix:
     """Rows of length one; empty rows stay empty."""
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return sparse.csr_matrix(sparse.diags(1 / np.where(lengths > 0, lengths, 1)).astype(np.float32) @ matrix)
+    matrix = sparse.csr_matrix(matrix)
+    each = np.diff(matrix.indptr)
+    rows = np.repeat(np.arange(len(each)), each)
+    lengths = np.sqrt(np.bincount(rows, matrix.data.astype(np.float64) ** 2, minlength=len(each)))
+    return _with_values(matrix, matrix.data / np.where(lengths > 0, lengths, 1)[rows])
+
+
+def overlap(asked: Matrix, texts: Matrix) -> NDArray[np.float32]:
+    """The inner product of every row of `asked` with every row of `texts`.
+
+    Only the columns that both have are multiplied: a sparse product over a million columns misses the cache at each.
+    Of these, the few that many texts have make most of the work, and are multiplied faster as if they were dense.
+    """
+    both = _has(asked) & _has(texts)
+    place = np.cumsum(both, dtype=np.int32) - np.int32(1)
+    left, right = _narrow(asked, both, place), _narrow(texts, both, place)
+    often = np.bincount(right.indices, minlength=right.shape[1]) > DENSE * right.shape[0]
+    common, other = np.flatnonzero(often), np.flatnonzero(~often)
+    dense = left[:, common].toarray() @ right[:, common].toarray().T
+    return np.asarray(dense + (left[:, other] @ right[:, other].T).toarray(), np.float32)
+
+
+def _has(matrix: Matrix) -> NDArray[np.bool_]:
+    """Which columns a matrix has anything in."""
+    has = np.zeros(matrix.shape[1], dtype=bool)
+    has[matrix.indices] = True
+    return has
+
+
+def _narrow(matrix: Matrix, wanted: NDArray[np.bool_], place: NDArray[np.int32]) -> Matrix:
+    """The wanted columns only; `place` says where each of them comes to stand."""
+    kept = np.flatnonzero(wanted[matrix.indices])
+    starts = np.searchsorted(kept, matrix.indptr)
+    width = int(place[-1]) + 1 if len(place) else 0
+    return sparse.csr_matrix((matrix.data[kept], place[matrix.indices[kept]], starts), shape=(matrix.shape[0], width))
+
+
+def _with_values(matrix: Matrix, values: NDArray[np.generic]) -> Matrix:
+    """The same places with other values; the places are shared, not copied."""
+    return sparse.csr_matrix((values.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)

@@ -15,7 +15,7 @@ from digest.evaluation.datasets import Dataset, User, by_hash
 from digest.evaluation.tasks import Reader
 
 ENOUGH = 10  # liked papers of a user whose likes are cut down
-LEAST_PAPERS = 2  # that have a phrase
+LEAST_PAPERS = 5  # that have a phrase: people name what has a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +95,23 @@ def _sentence(dataset: Dataset, user: User) -> str:
 
 
 def _phrases(dataset: Dataset, users: Sequence[User], count: int) -> list[str]:
-    """Each user's `count` terms of the largest lift, as the lexical view weights them; ties go by the alphabet."""
+    """Each user's `count` most characteristic terms; ties go by the alphabet.
+
+    Of the terms in the titles of a user's papers these are the ones that tell the papers most from all others: the
+    largest shares of the Kullback-Leibler divergence.
+    """
     vectorizer = CountVectorizer(
         analyzer=lexical.content_terms, binary=True, min_df=LEAST_PAPERS, max_features=None, dtype=np.float32
     )
     present = vectorizer.fit_transform([paper_text(paper) for paper in dataset.papers])
+    titled = vectorizer.transform([paper.title for paper in dataset.papers])
     terms = vectorizer.get_feature_names_out()
     papers_with = np.asarray(present.sum(axis=0)).ravel()
     found = []
     for user in users:
         share = np.asarray(present[user.liked].mean(axis=0)).ravel()
-        weights = np.sqrt(share) * np.log1p(0.1 * share * len(dataset.papers) / papers_with)
+        in_titles = np.asarray(titled[user.liked].sum(axis=0)).ravel() > 0
+        weights = in_titles * share * np.log(np.maximum(share, 1e-9) * len(dataset.papers) / papers_with)
         best = np.argsort(-weights, kind="stable")[:count]
         found.append(", ".join(str(terms[place]) for place in best if weights[place] > 0))
     return found

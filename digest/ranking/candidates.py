@@ -21,7 +21,7 @@ from digest.ranking.scoring import Queries, View
 from digest.tables import Paper, PaperVector
 
 CROWD_SAMPLE = 1_000  # newest papers that relevances are calibrated on
-OVER_FETCH = 200  # candidates per profile in the first search
+OVER_FETCH = 1_000  # candidates per profile in the first search: words may lift what vectors leave far behind
 CHUNK = 1_000
 PHRASES = 2_048  # of which a library remembers in what papers they are
 

@@ -16,6 +16,7 @@ from digest.ranking.candidates import Library
 from digest.ranking.desks import Desk, Match, Reader
 from digest.ranking.interleaving import interleave, takes_part, toss
 from digest.ranking.methods import OUTSIDE, Method
+from digest.ranking.profiles import find_centre
 from digest.ranking.reasons import Reason
 from digest.ranking.reranking import NO_GROUP, Cap, Choice
 from digest.tables import Paper, SkipReason, Subscriber
@@ -144,14 +145,16 @@ def make_draft(desk: Desk, subscriber: Subscriber) -> Draft:
 def make_pick(desk: Desk, match: Match) -> Pick:
     """A match with its reason and its highlight."""
     library, profile = desk.library, desk.profiles[match.profile]
+    paper = library.papers[match.row]
+    centre = find_centre(desk.brief, desk.examples, profile, library.crowd.mean)
     likeness, crowd = float(desk.likeness[match.profile, match.row]), desk.crowd[match.profile]
     return Pick(
-        paper=library.papers[match.row],
+        paper=paper,
         profile_id=profile.id,
         score=match.score,
         relevance=match.relevance,
         reason=reasons.give_reason(library, match.row, profile, desk.examples, scoring.stand(likeness, crowd)),
-        highlight=reasons.choose_highlight(library, match.row, desk.queries, match.profile),
+        highlight=reasons.choose_highlight(paper.abstract, library.sentences[match.row], centre),
         ranker=desk.brief.ranker,
     )
 

@@ -55,7 +55,9 @@ def refresh(database: Database, encoder: str, now: datetime) -> int:
     if model is None or len(likes) < LEAST_READERS:
         return 0
     counts = lexical.count_terms([paper_text(paper) for paper, _ in papers])
-    vectors = from_bytes(b"".join(content for _, content in papers), len(model.crowd.mean))
+    width = len(model.crowd.mean)
+    content = b"".join(vector for _, vector in papers)
+    vectors = from_bytes(content, width) if width else np.empty((len(papers), 0), np.float32)
     learnt = study(make_model(encoder, model.crowd), vectors, counts, likes)
     with database.session() as session:
         for old in session.exec(select(LearntRanking).where(LearntRanking.encoder == encoder)):
@@ -94,7 +96,7 @@ def study(model: Model, vectors: Vectors, counts: Matrix, likes: Sequence[Ints])
     tested = np.array([place for place, rows in enumerate(likes) if 0 < len(kept[place]) < len(rows)], np.int64)
     tested = chance.permutation(tested)[:MOST_READERS]
     if len(tested) < LEAST_READERS:
-        return replace(model, liked=vectors, factors=factorise(likes, len(vectors)))
+        return replace(model, liked=vectors, factors=_find_tastes(vectors, likes))
     newcomers = tested[: len(tested) // 2]
     cut = list(kept)
     for place in newcomers:
@@ -102,7 +104,7 @@ def study(model: Model, vectors: Vectors, counts: Matrix, likes: Sequence[Ints])
     gone = [rows[hidden[rows]] for rows in likes]
     many = _rehearse(replace(model, liked=vectors), counts, (kept, gone), tested, model.fusion.many)
     few = _rehearse(replace(model, liked=vectors), counts, (cut, gone), newcomers, model.fusion.few)
-    return replace(model, fusion=Fusion(few, many), liked=vectors, factors=factorise(likes, len(vectors)))
+    return replace(model, fusion=Fusion(few, many), liked=vectors, factors=_find_tastes(vectors, likes))
 
 
 def _rehearse(
@@ -110,13 +112,18 @@ def _rehearse(
 ) -> fusion.Floats:
     """Weights by which what is kept of the tested readers' likes finds what is gone, among all that is gone."""
     kept, gone = known
-    knowing = replace(model, factors=factorise(kept, len(model.liked)))
+    knowing = replace(model, factors=_find_tastes(model.liked, kept))
     view = knowing.look_at(model.liked, counts)
     evidence = average(knowing, view, [kept[place] for place in tested])
     rows = np.unique(np.concatenate(gone))
     contrast = knowing.whitening.contrast(evidence.vectors)
     signals = scoring.measure(evidence, contrast, view.rows(rows))
     return fusion.learn(signals, [np.searchsorted(rows, gone[place]) for place in tested], prior)
+
+
+def _find_tastes(vectors: Vectors, likes: Sequence[Ints]) -> Vectors:
+    """The tastes of liked papers; by words alone new papers have no neighbours to take one from, so there are none."""
+    return factorise(likes, len(vectors)) if vectors.shape[1] else np.empty((len(vectors), 0), np.float32)
 
 
 def _likes(*columns: Any) -> Any:

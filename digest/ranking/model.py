@@ -1,6 +1,6 @@
 """The ranking model: all that was estimated from the papers in store and from what readers like, by one encoder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -60,8 +60,11 @@ def load_model(session: Session, encoder: str) -> Model | None:
         return None
     query = select(LearntRanking).where(LearntRanking.encoder == encoder).order_by(col(LearntRanking.id).desc())
     learnt = session.exec(query.limit(1)).first()
+    model = make_model(encoder, crowd)
     if learnt is None or learnt.dimension != len(crowd.mean):
-        return make_model(encoder, crowd)
+        return model
     weights = Fusion(np.array(learnt.few, np.float32), np.array(learnt.many, np.float32))
+    if not learnt.factor_count:
+        return replace(model, fusion=weights)
     liked = from_bytes(learnt.vectors, learnt.dimension)
     return Model(encoder, crowd, weights, liked, from_bytes(learnt.factors, learnt.factor_count))

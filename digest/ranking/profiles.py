@@ -15,10 +15,11 @@ from digest.embeddings.vectors import against_text, profile_text, rankable
 from digest.ranking.briefs import Brief, Signs, Weights
 from digest.ranking.candidates import Ints, Library, Mask, make_view
 from digest.ranking.model import Model
-from digest.ranking.scoring import Evidence, Floats, Matrix, View
-from digest.tables import Paper
+from digest.ranking.scoring import WORDS_WORTH, Evidence, Floats, View
+from digest.tables import Paper, Profile
 
 CHUNK = 1_000
+USUAL_WORTH = 3.0  # papers; measured by `digest evaluate --highlight`: docs/ranking.md
 
 
 @dataclass(slots=True)
@@ -47,16 +48,23 @@ class Examples:
         return [self.papers[row].id for row in (*self.liked[profile_id], *self.disliked[profile_id])]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Piece:
-    """One piece of evidence before it is stacked."""
+    """One piece of evidence: the mean over `rows` by their weights; `likes` counts papers, 0 for words."""
 
     owner: int
-    likes: int
     sign: int
+    likes: int
+    rows: Sequence[int] | Ints
+    weights: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A text that somebody wrote, with its vector; empty without an encoder."""
+
+    text: str
     vector: Vectors
-    taste: Floats
-    share: Matrix
 
 
 def load_examples(session: Session, library: Library, signs: Signs, weights: Weights | None = None) -> Examples:
@@ -86,47 +94,70 @@ def own_examples(library: Library, brief: Brief, examples: Examples) -> Mask:
 def gather(library: Library, brief: Brief, examples: Examples) -> Evidence:
     """The evidence of a brief's profiles, in their order."""
     pieces: list[_Piece] = []
+    told: list[_Words] = []
+
+    def tell(owner: int, sign: int, words: _Words | None) -> None:
+        if words is not None:
+            pieces.append(_Piece(owner, sign, 0, [len(examples.papers) + len(told)], np.ones(1, np.float32)))
+            told.append(words)
+
     for owner, profile in enumerate(brief.profiles):
-        pieces += _words(library.model, (owner, 1), profile_text(profile), brief.texts.get(profile.id))
+        tell(owner, 1, _hear(library.model, profile_text(profile), brief.texts.get(profile.id)))
         for sign, rows in ((1, examples.liked[profile.id]), (-1, examples.disliked[profile.id])):
             if rows:
-                view = examples.view.rows(np.array(rows, np.int64))
-                pieces.append(_papers((owner, sign), view, examples.weigh(profile.id, rows)))
-        pieces += _words(library.model, (owner, -1), against_text(profile), brief.against.get(profile.id))
-    return _stack(pieces, library.model)
+                pieces.append(_Piece(owner, sign, len(rows), rows, examples.weigh(profile.id, rows)))
+        tell(owner, -1, _hear(library.model, against_text(profile), brief.against.get(profile.id)))
+    return _mean(library.model, pieces, _with_words(library.model, examples.view, told))
+
+
+def find_centre(brief: Brief, examples: Examples, profile: Profile, usual: Vectors) -> Vectors:
+    """The middle (d,) of what a profile wants, not of length 1: its likes by their weights, its words as so many likes.
+
+    To which come so many papers of the `usual` kind, the crowd's mean: of an interest that says little, little is
+    sure. Nought where it says nothing.
+    """
+    rows = examples.liked[profile.id]
+    centre = np.asarray(examples.weigh(profile.id, rows) @ examples.view.vectors[rows], np.float32)
+    words = brief.texts.get(profile.id) if profile_text(profile) else None
+    if words is not None:
+        centre = centre + WORDS_WORTH * words
+    return np.asarray(centre + USUAL_WORTH * usual if centre.any() else centre, np.float32)
 
 
 def average(model: Model, view: View, likes: Sequence[Ints]) -> Evidence:
     """The evidence of readers who like the papers at these rows of a view, and say nothing else."""
-    pieces = [_papers((owner, 1), view.rows(rows), np.ones(len(rows), np.float32)) for owner, rows in enumerate(likes)]
-    return _stack(pieces, model)
+    pieces = [_Piece(owner, 1, len(rows), rows, np.ones(len(rows), np.float32)) for owner, rows in enumerate(likes)]
+    return _mean(model, pieces, _with_words(model, view, []))
 
 
-def _words(model: Model, whose: tuple[int, int], text: str, vector: Vectors | None) -> list[_Piece]:
-    """What `whose` (owner and sign) words are worth: nothing without a text, or before the encoder has read it."""
+def _hear(model: Model, text: str, vector: Vectors | None) -> _Words | None:
+    """Nothing without a text, or before the encoder has read it."""
     if not text or (model.encoder and vector is None):
-        return []
-    counts = lexical.count_terms([text], lexical.content_terms)
-    dense = np.empty(0, np.float32) if vector is None else vector
-    taste = np.zeros(model.factors.shape[1], np.float32)
-    return [_Piece(whose[0], 0, whose[1], dense, taste, lexical.presence(counts))]
+        return None
+    return _Words(text, np.empty(0, np.float32) if vector is None else vector)
 
 
-def _papers(whose: tuple[int, int], view: View, weights: Floats) -> _Piece:
-    """The mean over `whose` (owner and sign) papers, by their weights."""
-    mean = sparse.csr_matrix(weights / weights.sum())
-    share = sparse.csr_matrix(mean @ lexical.presence(view.saturated), dtype=np.float32)
-    vector, taste = (np.asarray(mean @ rows, np.float32)[0] for rows in (view.vectors, view.tastes))
-    return _Piece(whose[0], len(weights), whose[1], vector, taste, share)
+def _with_words(model: Model, papers: View, told: Sequence[_Words]) -> View:
+    """Papers and texts, row by row: vectors, tastes (of a text none is known) and which terms each has."""
+    counts = lexical.count_terms([words.text for words in told], lexical.content_terms)
+    vectors = np.array([words.vector for words in told], np.float32).reshape(len(told), len(model.crowd.mean))
+    return View(
+        np.concatenate([papers.vectors, vectors]),
+        np.concatenate([papers.tastes, np.zeros((len(told), papers.tastes.shape[1]), np.float32)]),
+        lexical.presence(sparse.vstack([papers.saturated, counts], format="csr")),
+    )
 
 
-def _stack(pieces: list[_Piece], model: Model) -> Evidence:
-    empty = sparse.csr_matrix((0, lexical.TERMS), dtype=np.float32)
-    share = sparse.vstack([empty, *(piece.share for piece in pieces)], format="csr")
+def _mean(model: Model, pieces: Sequence[_Piece], seen: View) -> Evidence:
+    """All pieces at once, one product per view."""
+    places = np.repeat(np.arange(len(pieces)), [len(piece.rows) for piece in pieces])
+    rows = np.concatenate([np.empty(0, np.int64), *(np.asarray(piece.rows, np.int64) for piece in pieces)])
+    shares = [np.empty(0, np.float32), *(piece.weights / piece.weights.sum() for piece in pieces)]
+    mix = sparse.csr_matrix((np.concatenate(shares), (places, rows)), shape=(len(pieces), len(seen.vectors)))
     return Evidence(
-        vectors=np.array([piece.vector for piece in pieces], np.float32).reshape(len(pieces), len(model.crowd.mean)),
-        tastes=np.array([piece.taste for piece in pieces], np.float32).reshape(len(pieces), model.factors.shape[1]),
-        lift=lexical.lift(share, model.crowd.counts, model.crowd.size),
+        vectors=np.asarray(mix @ seen.vectors, np.float32),
+        tastes=np.asarray(mix @ seen.tastes, np.float32),
+        lift=lexical.lift(sparse.csr_matrix(mix @ seen.saturated), model.crowd.counts, model.crowd.size),
         owner=np.array([piece.owner for piece in pieces], np.int64),
         likes=np.array([piece.likes for piece in pieces], np.int64),
         sign=np.array([piece.sign for piece in pieces], np.int64),

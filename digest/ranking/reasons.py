@@ -6,6 +6,7 @@ in it equals what the ranker used; `explain` puts it into words for a person.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from digest.embeddings.vectors import paper_text, profile_text
 from digest.papers import sentences, trending
 from digest.ranking.candidates import Library
 from digest.ranking.profiles import Examples
-from digest.ranking.scoring import Queries, Standing
+from digest.ranking.scoring import Standing
 from digest.tables import Paper, Profile
 
 CLOSE_EXAMPLE = 0.5  # cosine from which an example may be named
@@ -32,10 +33,19 @@ COMMON_ENOUGH = 5  # papers that may have it however small the store
 Reason = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """An example and its cosine with a paper."""
+
+    paper: Paper
+    cosine: float
+
+
 def give_reason(library: Library, row: int, profile: Profile, examples: Examples, standing: Standing) -> Reason:
     """Why the paper at `row` of the library is for `profile`, where it stands as `standing` says."""
     paper = library.papers[row]
-    like = _nearest_example(library.view.vectors[row], examples, examples.liked[profile.id])
+    nearest = nearest_example(library.view.vectors[row], examples, examples.liked[profile.id])
+    like = nearest.paper if nearest and nearest.cosine >= CLOSE_EXAMPLE else None
     return {
         "kind": "match",
         "profile": profile.name,
@@ -67,12 +77,13 @@ def _trend_of(paper: Paper, categories: Sequence[str] = ()) -> dict[str, Any] | 
     return facts if trending.deserves_badge(facts) or trending.is_likely(facts) else None
 
 
-def _nearest_example(vector: Vectors, examples: Examples, liked: list[int]) -> Paper | None:
+def nearest_example(vector: Vectors, examples: Examples, liked: list[int]) -> Nearest | None:
+    """Of the examples at the rows `liked` the one nearest to `vector`; None without examples or vectors."""
     if not liked or not len(vector):
         return None
     cosines = examples.view.vectors[liked] @ vector
     best = int(np.argmax(cosines))
-    return examples.papers[liked[best]] if cosines[best] >= CLOSE_EXAMPLE else None
+    return Nearest(examples.papers[liked[best]], float(cosines[best]))
 
 
 def shared_words(library: Library, text: str, wanted: str, example: str) -> list[str]:
@@ -115,16 +126,15 @@ def _common_phrases(text: str, wanted: set[str], example: set[str]) -> dict[str,
     return found
 
 
-def choose_highlight(library: Library, row: int, queries: Queries, profile: int) -> str:
-    """The sentence of the abstract with the largest inner product with the profile's query; empty for a single one."""
-    pieces = sentences.split(library.papers[row].abstract)
-    if len(pieces) < 2:  # noqa: PLR2004 - one sentence is the abstract
+def choose_highlight(abstract: str, vectors: Vectors, centre: Vectors) -> str:
+    """The sentence of an abstract whose vector (a row of `vectors` each) lies closest to the `centre` of an interest.
+
+    Empty for a single sentence and without vectors: words alone choose no better than chance (docs/ranking.md).
+    """
+    pieces = sentences.split(abstract)
+    if len(pieces) < 2 or len(vectors) != len(pieces) or not centre.any():  # noqa: PLR2004 - one is the abstract
         return ""
-    vectors = library.sentences[row]
-    if len(vectors) == len(pieces):
-        return pieces[int(np.argmax(vectors @ queries.direction[profile]))]
-    words = lexical.saturate(lexical.count_terms(pieces), library.crowd.mean_length) @ queries.lift[[profile]].T
-    return pieces[int(np.argmax(words.toarray().ravel()))]
+    return pieces[int(np.argmax(vectors @ centre))]
 
 
 def explain(reason: Reason) -> str:

@@ -22,13 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from digest.embeddings import lexical
 from digest.ranking.fusion import Fusion
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Matrix: TypeAlias = Any  # a scipy.sparse.csr_matrix; scipy carries no types
 
-WORDS_WORTH = 2.0  # the words of a profile are worth this many likes
+WORDS_WORTH = 0.7  # the words of a profile are worth this many likes; measured: docs/ranking.md
 DISLIKE = 0.2  # all that is disliked weighs this much of all that is liked
 # What a signal's mean and deviation are when too few papers are there to measure them, worth this many papers.
 USUAL_MEAN = np.array([0.3, 0.0, 0.05, 0.0], np.float32)
@@ -86,7 +87,7 @@ class Queries:
     def relevance(self, papers: View) -> Floats:
         """z-scores of shape (profiles, papers)."""
         dense = self.direction @ papers.vectors.T + self.company @ papers.tastes.T
-        return np.asarray(dense + (self.lift @ papers.saturated.T).toarray() - self.offset[:, None], np.float32)
+        return np.asarray(dense + lexical.overlap(self.lift, papers.saturated) - self.offset[:, None], np.float32)
 
 
 def measure(evidence: Evidence, contrast: Floats, papers: View) -> Floats:
@@ -95,11 +96,28 @@ def measure(evidence: Evidence, contrast: Floats, papers: View) -> Floats:
         [
             _unit(evidence.vectors) @ papers.vectors.T,
             contrast @ papers.vectors.T,
-            (evidence.lift @ papers.saturated.T).toarray(),
+            lexical.overlap(evidence.lift, papers.saturated),
             _unit(evidence.tastes) @ papers.tastes.T,
         ],
         axis=2,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How signals become a relevance: (sum of share · weight · (signal - mean) - centre) / scale.
+
+    The sum is over pieces of evidence and signals. `weights` are those of the raw signals; they, `means` and
+    `deviations` over the crowd are of shape (evidence, 4), `shares` of the pieces in their profiles (profiles,
+    evidence), and `centre` and `scale` (profiles,).
+    """
+
+    weights: Floats
+    means: Floats
+    deviations: Floats
+    shares: Matrix
+    centre: Floats
+    scale: Floats
 
 
 def fold(evidence: Evidence, contrast: Floats, crowd: View, own: Mask, fusion: Fusion) -> tuple[Queries, Floats]:
@@ -108,37 +126,52 @@ def fold(evidence: Evidence, contrast: Floats, crowd: View, own: Mask, fusion: F
     `own` (profiles, papers of the crowd) marks each profile's own examples: they say nothing about strangers and are
     left out. Returns the queries, and the crowd's relevances of the shape of `own`, sorted, NaN for those left out.
     """
-    profiles, strangers = len(own), ~own
-    signals = measure(evidence, contrast, crowd)
-    weights, means = _weigh(fusion.weigh(evidence.likes), signals, strangers[evidence.owner])
-    mix = _shares(evidence, profiles)
-    dense = weights[:, [0]] * _unit(evidence.vectors) + weights[:, [1]] * contrast
-    raw = Queries(
+    found, relevances = calibrate(evidence, measure(evidence, contrast, crowd), own, fusion)
+    mix = sparse.diags(1 / found.scale) @ found.shares
+    dense = found.weights[:, [0]] * _unit(evidence.vectors) + found.weights[:, [1]] * contrast
+    queries = Queries(
         direction=np.asarray(mix @ dense, np.float32),
-        company=np.asarray(mix @ (weights[:, [3]] * _unit(evidence.tastes)), np.float32),
-        lift=sparse.csr_matrix(mix @ sparse.diags(weights[:, 2]) @ evidence.lift),
-        offset=np.asarray(mix @ (weights * means).sum(axis=1), np.float32),
+        company=np.asarray(mix @ (found.weights[:, [3]] * _unit(evidence.tastes)), np.float32),
+        lift=sparse.csr_matrix(mix @ sparse.diags(found.weights[:, 2]) @ evidence.lift, dtype=np.float32),
+        offset=np.asarray(mix @ (found.weights * found.means).sum(axis=1) + found.centre / found.scale, np.float32),
     )
-    positive = np.bincount(evidence.owner[evidence.sign > 0], minlength=profiles) > 0
-    return _standardise(raw, crowd, strangers, positive)
+    return queries, np.sort(np.where(own, np.nan, relevances), axis=1)
 
 
-def _weigh(wanted: Floats, signals: Floats, strangers: Mask) -> tuple[Floats, Floats]:
-    """The weight of each signal per piece of evidence, and its mean over the strangers: both of shape (evidence, 4).
+def calibrate(evidence: Evidence, signals: Floats, own: Mask, fusion: Fusion) -> tuple[Calibration, Floats]:
+    """How the crowd's signals (evidence, crowd, 4) become relevances, and these relevances (profiles, crowd)."""
+    strangers = ~own
+    theirs = strangers[evidence.owner]
+    means, deviations = _describe(signals, theirs)
+    weights = _weigh(fusion.weigh(evidence.likes), signals, deviations, theirs)
+    shares = _shares(evidence, len(own))
+    scores = shares @ (np.einsum("ecs,es->ec", signals, weights) - (weights * means).sum(axis=1, keepdims=True))
+    positive = np.bincount(evidence.owner[evidence.sign > 0], minlength=len(own)) > 0
+    centre, scale = _standardise(scores, strangers, positive)
+    found = Calibration(weights, means, deviations, shares, centre, scale)
+    return found, np.asarray((scores - centre[:, None]) / scale[:, None], np.float32)
 
-    `wanted` are the weights of z-scores, and `signals` has the shape (evidence, crowd, 4). A view that is silent about
-    a piece of evidence gets no weight.
-    """
+
+def _describe(signals: Floats, strangers: Mask) -> tuple[Floats, Floats]:
+    """The mean and the deviation of each signal over the strangers: both of shape (evidence, 4)."""
     share = _trust(strangers)
     mean, variance = _moments(signals, strangers[:, :, None])
     means = share * mean + (1 - share) * USUAL_MEAN
     deviations = np.sqrt(share * variance + (1 - share) * USUAL_DEVIATION**2)
+    return np.asarray(means, np.float32), np.asarray(deviations, np.float32)
+
+
+def _weigh(wanted: Floats, signals: Floats, deviations: Floats, strangers: Mask) -> Floats:
+    """The weight of each raw signal per piece of evidence, (evidence, 4), where `wanted` are those of z-scores.
+
+    A view that is silent about a piece of evidence gets none.
+    """
     weights = wanted * signals.any(axis=1)
     weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-6) / deviations
     _, spread = _moments(np.einsum("ecs,es->ec", signals, weights)[:, :, None], strangers[:, :, None])
     # Each piece is brought to deviation one before they are added, so that its share is what `_shares` says.
-    weights = weights / np.sqrt(share * spread + (1 - share) * USUAL_SUM_DEVIATION**2)
-    return np.asarray(weights, np.float32), np.asarray(means, np.float32)
+    share = _trust(strangers)
+    return np.asarray(weights / np.sqrt(share * spread + (1 - share) * USUAL_SUM_DEVIATION**2), np.float32)
 
 
 def _shares(evidence: Evidence, profiles: int) -> Matrix:
@@ -151,22 +184,16 @@ def _shares(evidence: Evidence, profiles: int) -> Matrix:
     return sparse.csr_matrix(rows, shape=(profiles, len(share)))
 
 
-def _standardise(raw: Queries, crowd: View, strangers: Mask, positive: Mask) -> tuple[Queries, Floats]:
-    """Bring every profile's relevance to mean 0 and deviation 1 over the crowd, the less the smaller the crowd is.
+def _standardise(scores: Floats, strangers: Mask, positive: Mask) -> tuple[Floats, Floats]:
+    """What to take off every profile's scores over the crowd, and what to divide them by, for mean 0 and deviation 1.
 
-    A profile that only says what it is against keeps its small deviation: to be far from that is no match.
+    The less the smaller the crowd is. A profile that only says what it is against keeps its small deviation: to be far
+    from that is no match.
     """
-    scores = raw.relevance(crowd)
     share = _trust(strangers)
     mean, variance = _moments(scores[:, :, None], strangers[:, :, None])
     scale = np.where(positive[:, None], np.sqrt(share * variance + (1 - share)), 1)
-    queries = Queries(
-        direction=np.asarray(raw.direction / scale, np.float32),
-        company=np.asarray(raw.company / scale, np.float32),
-        lift=sparse.csr_matrix(sparse.diags(1 / scale[:, 0]) @ raw.lift),
-        offset=np.asarray((raw.offset + (share * mean)[:, 0]) / scale[:, 0], np.float32),
-    )
-    return queries, np.sort(np.where(strangers, (scores - share * mean) / scale, np.nan), axis=1)
+    return np.asarray((share * mean)[:, 0], np.float32), np.asarray(scale[:, 0], np.float32)
 
 
 def _trust(strangers: Mask) -> Floats:

@@ -1,6 +1,7 @@
 """What a profile asks for by name, as masks and bonuses over the papers of a library."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -13,19 +14,38 @@ from digest.tables import Paper, Profile
 KEYWORD_BONUS, AUTHOR_BONUS, CATEGORY_BONUS = 2.0, 2.5, 2.0  # in deviations; an explicit wish outweighs likeness
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a profile asks for by `name` (kind: keyword, author, category), and which papers gain the bonus for it."""
+
+    kind: str
+    name: str
+    bonus: float
+    papers: Mask
+
+
 def bonuses(library: Library, profile: Profile, *, has_likes: bool) -> Floats:
     """What each paper gains by what the profile asks for by name, in deviations.
 
     Categories and phrases that a paper must have are limits; of a profile that says nothing else they are its wish.
     """
     bonus = np.zeros(len(library.papers), np.float32)
-    only_limits = not (profile_text(profile) or has_likes or profile.authors)
-    for phrase in [*profile.keywords, *(profile.required if only_limits else [])]:
-        bonus[library.mentions(phrase)] += KEYWORD_BONUS
-    bonus[library.written_by(profile.authors)] += AUTHOR_BONUS
-    if profile.categories and only_limits:
-        bonus += CATEGORY_BONUS
+    for wish in wishes_of(library, profile, has_likes=has_likes):
+        bonus[wish.papers] += wish.bonus
     return bonus
+
+
+def wishes_of(library: Library, profile: Profile, *, has_likes: bool) -> list[Wish]:
+    """What the profile asks for by name, and which papers fulfil it."""
+    only_limits = not (profile_text(profile) or has_likes or profile.authors)
+    phrases = [*profile.keywords, *(profile.required if only_limits else [])]
+    found = [Wish("keyword", phrase, KEYWORD_BONUS, library.mentions(phrase)) for phrase in phrases]
+    if profile.authors:
+        found.append(Wish("author", ", ".join(profile.authors), AUTHOR_BONUS, library.written_by(profile.authors)))
+    if profile.categories and only_limits:
+        everything = np.ones(len(library.papers), dtype=bool)
+        found.append(Wish("category", ", ".join(profile.categories), CATEGORY_BONUS, everything))
+    return found
 
 
 def eligible(library: Library, profile: Profile) -> Mask:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from digest.embeddings import vectors
 from digest.embeddings.encoder import DEFAULT, EncoderSpec, Vectors, make_encoder, unit
-from digest.ranking import scoring
+from digest.ranking.whitening import make_whitening
 
 CUT = 20
 DRAWS = 2_000
@@ -61,7 +61,7 @@ def embed(papers: list[dict[str, Any]], cached: Path) -> Vectors:
 def rank(rows: Vectors, liked: list[list[int]], cold: NDArray[np.int64]) -> dict[str, Vectors]:
     """Scores of the held-out papers for each user, by the mean liked vector and by the same after whitening."""
     means = np.stack([rows[theirs].mean(axis=0) for theirs in liked])
-    contrast = scoring.contrast_direction(means, rows.mean(axis=0), np.cov(rows.T).astype(np.float32), len(rows))
+    contrast = make_whitening(rows.mean(axis=0), np.cov(rows.T).astype(np.float32), len(rows)).contrast(means)
     return {"cosine": unit(means) @ rows[cold].T, "whitened": np.asarray(contrast @ rows[cold].T, np.float32)}
 
 

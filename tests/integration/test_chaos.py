@@ -5,6 +5,7 @@ Real Redis, PostgreSQL, SMTP server and workers. The days are simulated (a tick 
 
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -45,12 +46,12 @@ class Chaos:
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
-        self.workers: dict[str, object] = {}
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
 
     def staff(self) -> None:
-        """Start the workers that are not there."""
+        """Start the workers that are not there, as a supervisor does: one that loses Redis as it starts may end."""
         for queues, processes in (("tick,ingest,embed", 1), ("rank", 1), ("mail", 2), ("tick,rank,mail", 2)):
-            if queues not in self.workers:
+            if queues not in self.workers or self.workers[queues].poll() is not None:
                 self.workers[queues] = self.fleet.start("worker", "--queues", queues, "--concurrency", str(processes))
 
     def strike(self) -> None:
@@ -71,11 +72,11 @@ class Chaos:
 
     def kill_worker(self) -> None:
         queues = self.chance.choice(sorted(self.workers))
-        self.fleet.kill(self.workers.pop(queues))  # type: ignore[arg-type]
+        self.fleet.kill(self.workers.pop(queues))
         self.staff()
 
     def kill_child(self) -> None:
-        self.fleet.kill_a_child(self.workers[self.chance.choice(sorted(self.workers))], self.chance)  # type: ignore[arg-type]
+        self.fleet.kill_a_child(self.workers[self.chance.choice(sorted(self.workers))], self.chance)
 
     def flush_redis(self) -> None:
         self.fleet.redis.flush()
@@ -146,6 +147,7 @@ def live_through(chaos: Chaos, database: Database, moment: datetime) -> None:
             if left == 0:
                 return
             if time.monotonic() > next_tick:
+                chaos.staff()
                 chaos.fleet.tick(moment)
                 moment, next_tick = moment + MINUTE, time.monotonic() + 1
         except Exception as error:  # noqa: BLE001 - whatever we restarted is not back yet
@@ -168,9 +170,8 @@ def describe(database: Database) -> dict[str, int]:
 
 
 def test_three_days_under_fire(redis: Redis, tmp_path: Path) -> None:
-    with find_postgres(own=True) as postgres:
+    with find_postgres(own=True) as postgres, Database(postgres.url("chaos")) as database:
         postgres.execute("CREATE DATABASE chaos")
-        database = Database(postgres.url("chaos"))
         database.upgrade()
         add_subscribers(database)
         chaos: list[Chaos] = []
@@ -193,7 +194,6 @@ def test_three_days_under_fire(redis: Redis, tmp_path: Path) -> None:
                         chaos[0].faults["beat stopped for an hour"] += 1  # both hours come due at once
                     live_through(chaos[0], database, today + timedelta(hours=HOURS[1]))
         judge(database, [message_from_bytes(content)["Message-ID"] for content in sink.contents], chaos[0])
-        database.dispose()
 
 
 def judge(database: Database, accepted: list[str], chaos: Chaos) -> None:

@@ -47,7 +47,7 @@ class Post:
         self._log = folder / "accepted"
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")},
-            "PYTHONPATH": str(TESTS),
+            "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
             "DIGEST_DATA_DIR": str(folder),
             "DIGEST_DATABASE_URL": settings.database,
             "DIGEST_ENCODER": "hashing",

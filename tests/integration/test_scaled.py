@@ -25,6 +25,18 @@ def redis() -> Iterator[Redis]:
         yield server
 
 
+@pytest.fixture
+def embedded(make_postgres_url: Callable[[], str]) -> Iterator[Database]:
+    with Database(make_postgres_url()) as made:
+        yield made
+
+
+@pytest.fixture
+def scaled(make_postgres_url: Callable[[], str]) -> Iterator[Database]:
+    with Database(make_postgres_url()) as made:
+        yield made
+
+
 def fill(database: Database, now: datetime) -> None:
     """The same papers and readers wherever it is called."""
     topics = list(TOPICS)
@@ -55,9 +67,8 @@ def everything(database: Database) -> list[str]:
 
 
 def test_both_forms_give_equal_rows_and_byte_identical_mail(
-    make_postgres_url: Callable[[], str], redis: Redis, tmp_path: Path, now: datetime
+    embedded: Database, scaled: Database, redis: Redis, tmp_path: Path, now: datetime
 ) -> None:
-    embedded, scaled = Database(make_postgres_url()), Database(make_postgres_url())
     (tmp_path / "scaled").mkdir()
     settings = Settings(
         _env_file=None,
@@ -80,7 +91,8 @@ def test_both_forms_give_equal_rows_and_byte_identical_mail(
         for table in SQLModel.metadata.sorted_tables:
             if content[table.name]:
                 session.connection().execute(table.insert(), content[table.name])
-    pipeline.run(shop, now)
+    with shop.database:
+        pipeline.run(shop, now)
 
     def done() -> bool:
         with scaled.session(write=False) as session:
@@ -98,6 +110,3 @@ def test_both_forms_give_equal_rows_and_byte_identical_mail(
     ]
     assert len(mails[0]) == SUBSCRIBERS
     assert mails[0] == mails[1]
-    shop.database.dispose()
-    embedded.dispose()
-    scaled.dispose()

@@ -67,7 +67,7 @@ def _kill(mark: int, database: Database, environment: dict[str, str]) -> str:
     output = subprocess.DEVNULL
     process = subprocess.Popen([*COMMAND, "run"], env=environment, stdout=output, stderr=output)
     while process.poll() is None and sum(_count_done(database).values()) <= mark:
-        time.sleep(0.001)
+        time.sleep(0.005)
     if process.poll() is not None:
         return "finished"
     process.send_signal(signal.SIGKILL)

@@ -108,7 +108,8 @@ def test_editions_go_out_by_the_encoder_in_force_until_another_has_everything(
         succession.ask(session, EncoderSpec("hashing", 64), now)
     for day in (1, 2):
         later = now + day * DAY
-        source.records = [*source.records, *(make_record("mamba", announced_at=later - HOUR) for _ in range(2))]
+        news = [make_record(topic, announced_at=later - HOUR) for topic in ("mamba", "robot")]
+        source.records = [*source.records, *news]
         reports = {report.name: report for report in pipeline.run(shop, later)}
         assert reports["prepare_papers"].counts["papers"] == (20, 14)[day - 1]
     assert reports["switch_encoder"].counts["switched"] == 1

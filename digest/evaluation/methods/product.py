@@ -12,8 +12,9 @@ import numpy as np
 from digest.embeddings import background, lexical
 from digest.evaluation.tasks import Floats, Ints, Reader, Scorer, Task
 from digest.ranking import candidates, learning, scoring
-from digest.ranking.briefs import Brief
+from digest.ranking.briefs import Brief, Signs, weigh
 from digest.ranking.candidates import CROWD_SAMPLE, OVER_FETCH, Library
+from digest.ranking.methods import USUAL
 from digest.ranking.model import Model, make_model
 from digest.ranking.profiles import Examples, gather
 from digest.ranking.scoring import Mask, Matrix, Queries, View
@@ -112,10 +113,15 @@ def make_brief(readers: Sequence[Reader]) -> Brief:
 
 
 def make_examples(view: View, task: Task, readers: Sequence[Reader]) -> Examples:
-    examples = Examples(list(task.papers), view)
+    """The readers' papers, each as if it had been given when it was announced."""
+    signs: Signs = {}
     for number, reader in enumerate(readers, 1):
-        examples.liked[number] = reader.liked.tolist()
-        examples.disliked[number] = reader.disliked.tolist()
+        signs |= {(number, row): 1 for row in reader.liked.tolist()}
+        signs |= {(number, row): -1 for row in reader.disliked.tolist()}
+    given_at = {key: task.papers[key[1]].announced_at for key in signs}
+    examples = Examples(list(task.papers), view, weights=weigh(signs, given_at, USUAL.half_life))
+    for (number, row), sign in signs.items():
+        (examples.liked if sign > 0 else examples.disliked)[number].append(row)
     return examples
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from digest.ranking import scoring
+from digest.ranking.arithmetic import Workings
 from digest.ranking.briefs import Brief
 from digest.ranking.candidates import Library
 from digest.ranking.profiles import Examples, gather, own_examples
@@ -16,13 +16,17 @@ from digest.ranking.scoring import Evidence, Floats, Queries
 
 
 def ask(library: Library, brief: Brief, examples: Examples) -> tuple[Queries, Floats]:
+    return show(library, brief, examples).fold()
+
+
+def show(library: Library, brief: Brief, examples: Examples) -> Workings:
     """One signal, calibrated by the same arithmetic as the standard ranker's."""
     centroids = average(gather(library, brief, examples))
     if library.encoder:
         centroids = replace(centroids, lift=sparse.csr_matrix(centroids.lift.shape, dtype=np.float32))
     no_contrast = np.zeros_like(centroids.vectors)
     own = own_examples(library, brief, examples)
-    return scoring.fold(centroids, no_contrast, library.sample, own, library.model.fusion)
+    return Workings(centroids, no_contrast, library.sample, own, library.model.fusion)
 
 
 def average(evidence: Evidence) -> Evidence:

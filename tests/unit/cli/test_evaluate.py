@@ -57,9 +57,25 @@ def test_the_cold_start_is_drawn(tiny: Path, tmp_path: Path) -> None:
     assert len(data["cold_start"]) == 10
 
 
+def test_highlights_are_judged(tiny: Path) -> None:
+    assert "By the other held-out papers (20 papers of 5 users)" in evaluate(tiny, "--highlight").output
+    data = json.loads(evaluate(tiny, "--highlight", "--users", 2, "--json").stdout)
+    assert [verdict["users"] for verdict in data["highlight"]] == [2, 2]
+    assert set(data["highlight"][0]) >= {"nearer", "same", "further", "of_others", "of_all"}
+
+
+def test_without_a_set_it_has_to_be_live() -> None:
+    assert "Or use --live" in evaluate().stderr
+    assert "No edition of the last 30 days" in evaluate("--live", "--days", 30).output
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["--live"], "leave out all but --days"),
+        (["--days", "30"], "add it"),
+        (["--highlight", "--method", "digest"], "leave out --method"),
+        (["--highlight", "--cold-start"], "leave out --method"),
         (["--likes", "0"], "add --phrases or --sentence"),
         (["--sentence"], "add --likes 0"),
         (["--cold-start", "--likes", "1"], "--cold-start sets"),
@@ -73,6 +89,11 @@ def test_what_cannot_be_is_told_in_one_line(tiny: Path, arguments: list[str], to
     assert said.exit_code == 2
     (line,) = said.stderr.splitlines()
     assert told in line
+
+
+@pytest.mark.parametrize("others", [["--users", "3"], ["--highlight"], ["--method", "digest"], ["--cold-start"]])
+def test_live_goes_with_nothing_that_is_about_a_set(others: list[str]) -> None:
+    assert "leave out all but --days" in evaluate("--live", *others).stderr
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:

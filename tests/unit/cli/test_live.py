@@ -1,4 +1,4 @@
-"""`digest evaluate-live` on a data folder of its own."""
+"""`digest evaluate --live` on a data folder of its own."""
 
 import json
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def play() -> None:
 
 
 def call(*words: str, status: int = 0) -> str:
-    result = CliRunner().invoke(cli, ["evaluate-live", *words])
+    result = CliRunner().invoke(cli, ["evaluate", "--live", *words])
     assert result.exit_code == status, result.output
     return result.output
 

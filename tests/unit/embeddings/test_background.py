@@ -60,6 +60,13 @@ def test_counts_are_papers_per_term(database: Database, now: datetime) -> None:
     assert [int(counts[column]) for column in columns.values()] == [10, 2, 2, 0]
 
 
+def test_the_mean_length_is_in_different_terms() -> None:
+    texts = ["graph graph graph", "graph tree"]  # graph, graph graph; graph, tree, graph tree
+    crowd = background.describe([(lexical.count_terms([text]), np.empty((1, 0), np.float32)) for text in texts], 0)
+    assert (crowd.size, crowd.mean_length) == (2, 2.5)
+    assert background.describe([], 3).mean_length == 0
+
+
 def test_duplicates_and_papers_without_a_vector_do_not_belong_to_the_crowd(database: Database, now: datetime) -> None:
     first, *_ = add_papers(database, now, 4)
     add_papers(database, now, 2, embed=False)

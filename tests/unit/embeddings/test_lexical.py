@@ -77,27 +77,23 @@ def test_paper_counts_are_of_papers_not_of_occurrences() -> None:
     assert [counts[columns["graph"]], counts[columns["tree"]]] == [2, 1]
 
 
-def test_rarity_is_the_smoothed_inverse_document_frequency() -> None:
-    rarity = lexical.rarity(np.array([0, 1, 9], np.uint32), 9)
-    assert rarity.tolist() == pytest.approx([math.log(10) + 1, math.log(5) + 1, 1.0])
+def test_pairs_have_columns_of_their_own_after_those_of_stems() -> None:
+    columns = lexical.hash_terms(["graph", "theory", "graph theory", "deep graph"])
+    assert [column < lexical.STEMS for column in columns.values()] == [True, True, False, False]
+    assert max(columns.values()) < lexical.TERMS == lexical.STEMS + lexical.PAIRS
 
 
-def test_tfidf_weighs_by_hand_calculation_and_has_length_one() -> None:
-    idf = np.ones(lexical.TERMS, np.float32)
-    columns = lexical.hash_terms(["graph", "tree"])
-    idf[columns["tree"]] = 3
-    counts = lexical.count_terms(["graph tree graph"], str.split)
-    row = lexical.tfidf(counts, idf)[0, [*columns.values()]].toarray().ravel()
-    raw = np.array([1 + math.log(2), 3.0])
-    assert row.tolist() == pytest.approx((raw / np.linalg.norm(raw)).tolist())
-    assert counts[0, columns["graph"]] == 2  # the counts are not touched
+def test_presence_is_one_however_often_and_leaves_the_counts_alone() -> None:
+    counts = lexical.count_terms(["graph graph tree"], str.split)
+    assert lexical.presence(counts).data.tolist() == [1, 1]
+    assert sorted(counts.data.tolist()) == [1, 2]
 
 
 def test_saturation_is_bm25_by_hand_calculation() -> None:
     counts = lexical.count_terms(["graph graph graph tree", "tree"], str.split)
     columns = lexical.hash_terms(["graph", "tree"])
     saturated = lexical.saturate(counts, mean_length=2.0)[:, [*columns.values()]].toarray()
-    long, short = 1.2 * (0.25 + 0.75 * 2 / 2), 1.2 * (0.25 + 0.75 * 1 / 2)  # lengths in different terms
+    long, short = (1.2 * (1 - lexical.B + lexical.B * length / 2) for length in (2, 1))  # in different terms
     assert saturated[0].tolist() == pytest.approx([3 * 2.2 / (3 + long), 2.2 / (1 + long)])
     assert saturated[1].tolist() == pytest.approx([0, 2.2 / (1 + short)])
 
@@ -113,10 +109,35 @@ def test_lift_prefers_terms_that_the_profile_has_more_often_than_the_store() -> 
     assert row.tolist() == pytest.approx((raw / np.linalg.norm(raw)).tolist(), rel=1e-5)
 
 
+def test_a_pair_lifts_half_as_much_as_a_stem() -> None:
+    share = lexical.count_terms(["graph theory"])
+    columns = lexical.hash_terms(["graph", "graph theory"])
+    counts = np.zeros(lexical.TERMS, np.uint32)
+    counts[[*columns.values()]] = 7
+    stem, pair = lexical.lift(share, counts, 100)[0, [*columns.values()]].toarray().ravel()
+    assert pair == pytest.approx(stem / 2)
+
+
 @given(st.lists(st.text(max_size=60), max_size=6))
 def test_rows_have_length_one_and_empty_ones_stay_empty(texts: list[str]) -> None:
     counts = lexical.count_terms(texts)
-    rows = lexical.tfidf(counts, lexical.rarity(lexical.paper_counts(counts), len(texts)))
+    rows = lexical.lift(lexical.presence(counts), lexical.paper_counts(counts), len(texts))
     lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
     assert rows.shape == (len(texts), lexical.TERMS)
     assert lengths == pytest.approx([1.0 if lexical.words(text) else 0.0 for text in texts], abs=1e-5)
+
+
+@given(st.lists(st.text("abc ", max_size=20), max_size=5), st.lists(st.text("abc ", max_size=20), max_size=5))
+def test_an_overlap_is_the_inner_product_over_all_terms(asked: list[str], texts: list[str]) -> None:
+    left, right = lexical.count_terms(asked), lexical.count_terms(texts)
+    found = lexical.overlap(left, right)
+    assert (found.shape, found.dtype) == ((len(asked), len(texts)), np.float32)
+    np.testing.assert_allclose(found, (left @ right.T).toarray(), rtol=1e-5)
+
+
+def test_terms_that_many_and_that_few_texts_have_are_both_in_an_overlap() -> None:
+    texts = lexical.count_terms([f"common rare{n}" for n in range(100)], str.split)
+    asked = lexical.count_terms(["common rare7", "rare7", "absent"], str.split)
+    found = lexical.overlap(asked, texts)
+    assert (found[0, 7], found[0, 8], found[1, 7], found[1, 8]) == (2, 1, 1, 0)
+    assert (found[0].sum(), found[1].sum(), found[2].sum()) == (101, 1, 0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digest.evaluation.bootstrap import interval, paired
+from digest.evaluation.bootstrap import interval, paired, ratio
 
 VALUES = np.random.default_rng(1).normal(0.3, 0.2, 400)
 
@@ -31,3 +31,13 @@ def test_pairing_tells_apart_what_intervals_side_by_side_do_not() -> None:
     assert interval(VALUES).low < interval(theirs).high
     assert 0 < lead.low < 0.01 < lead.high
     assert paired(theirs, VALUES).mean == pytest.approx(-lead.mean)
+
+
+def test_a_ratio_is_of_the_sums_and_its_doubt_is_about_users() -> None:
+    parts, wholes = np.array([9, 0, 3]), np.array([10, 0, 5])
+    found = ratio(parts, wholes)
+    assert found.mean == pytest.approx(12 / 15)
+    assert 0 <= found.low < found.mean < found.high <= 0.9
+    same = ratio(np.full(50, 2), np.full(50, 4))
+    assert (same.mean, same.low, same.high) == (0.5, 0.5, 0.5)
+    assert ratio(np.zeros(3, np.int64), np.zeros(3, np.int64)).mean == 0

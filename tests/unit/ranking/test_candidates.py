@@ -16,6 +16,7 @@ from digest.embeddings.encoder import LEXICAL, HashingEncoder, unit
 from digest.embeddings.vectors import paper_text
 from digest.ranking import candidates, scoring
 from digest.ranking.candidates import Library, load_library, nearest
+from digest.ranking.model import make_model
 from digest.ranking.scoring import Floats, Queries, View
 from digest.tables import Paper
 from digest.workshop import Workshop
@@ -27,19 +28,21 @@ def make_library(vectors: Floats, texts: list[str] | None = None) -> Library:
     """A library in memory; nothing but vectors, titles and trends matters to what is tested on it."""
     count, width = vectors.shape
     empty = sparse.csr_matrix((count, lexical.TERMS), dtype=np.float32)
-    view = View(vectors, empty, empty)
+    view = View(vectors, np.empty((count, 0), np.float32), empty)
     crowd = Crowd(count, np.zeros(width, np.float32), np.eye(width, dtype=np.float32), np.zeros(0, np.uint32))
     titles = texts or [""] * count
     papers = [
         Paper(id=n + 1, title=title, abstract="", trend=None if n % 3 else (n % 10) / 10)
         for n, title in enumerate(titles)
     ]
-    return Library(papers, [], view, view, [paper.id for paper in papers], crowd, "hashing")
+    return Library(papers, [], view, view, [paper.id for paper in papers], make_model("hashing", crowd))
 
 
 def ask(directions: Floats) -> Queries:
     nothing = sparse.csr_matrix((len(directions), lexical.TERMS), dtype=np.float32)
-    return Queries(directions, nothing, nothing, np.zeros(len(directions), np.float32))
+    return Queries(
+        directions, np.empty((len(directions), 0), np.float32), nothing, np.zeros(len(directions), np.float32)
+    )
 
 
 @given(
@@ -55,9 +58,7 @@ def test_the_best_allowed_papers_are_found_and_enough_of_them(total: int, wanted
     queries = ask(unit(random.normal(size=(3, 8)).astype(np.float32)))
     balance = np.array([0.0, 0.3, 0.6], np.float32)
     masks = random.random((3, total)) < np.array([[1.0], [rare], [0.5]])
-    scores = (
-        scoring.with_balance(queries.direction, balance) @ scoring.with_trend(library.view.vectors, library.trend).T
-    )
+    scores = scoring.with_balance(queries, balance) @ scoring.with_trend(library.view, library.trend).T
     found = nearest(library, queries, balance, masks, wanted)
     for profile, rows in enumerate(found):
         allowed = int(masks[profile].sum())
@@ -170,9 +171,9 @@ def test_every_row_belongs_to_its_paper_in_window_and_sample(
             assert (view.vectors * HashingEncoder().encode(texts)).sum(axis=1) == pytest.approx(1, abs=1e-4)
         else:
             assert view.vectors.shape == (len(ids), 0)
-        idf = lexical.rarity(library.crowd.counts, 20)
-        assert abs(view.tfidf - lexical.tfidf(lexical.count_terms(texts), idf)).max() < 1e-6
-        assert (view.saturated > 0).sum(axis=1).tolist() == (lexical.count_terms(texts) > 0).sum(axis=1).tolist()
+        assert view.tastes.shape == (len(ids), 0)
+        saturated = lexical.saturate(lexical.count_terms(texts), library.crowd.mean_length)
+        assert abs(view.saturated - saturated).max() < 1e-6
     assert [library.rows[paper.id] for paper in library.papers] == [0, 1, 2, 3, 4]
     trends = [np.nan if paper.trend is None else paper.trend for paper in library.papers]
     np.testing.assert_allclose(library.trend, trends, atol=1e-6)

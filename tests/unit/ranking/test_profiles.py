@@ -13,8 +13,8 @@ from digest.embeddings.vectors import paper_text, profile_text
 from digest.ranking.briefs import brief_on
 from digest.ranking.candidates import load_library
 from digest.ranking.methods import Method
-from digest.ranking.profiles import Examples, gather, load_examples
-from digest.ranking.scoring import Evidence
+from digest.ranking.profiles import USUAL_WORTH, Examples, find_centre, gather, load_examples
+from digest.ranking.scoring import WORDS_WORTH, Evidence
 from digest.tables import Paper, Profile, ProfileExample, Subscriber
 from digest.workshop import Workshop
 
@@ -57,7 +57,8 @@ def test_words_likes_and_dislikes_are_a_row_each_and_silence_is_none(
     assert evidence.owner.tolist() == [1, 2, 2, 2, 3]
     assert evidence.likes.tolist() == [0, 0, 2, 1, 1]
     assert evidence.sign.tolist() == [1, 1, 1, -1, -1]
-    assert evidence.lift.shape == evidence.tfidf.shape == (5, lexical.TERMS)
+    assert evidence.lift.shape == (5, lexical.TERMS)
+    assert evidence.tastes.shape == (5, 0)
     text, liked = ENCODER.encode([profile_text(words)]), ENCODER.encode([paper_text(paper) for paper in papers[:2]])
     np.testing.assert_allclose(evidence.vectors[0], text[0], atol=1e-3)
     np.testing.assert_allclose(evidence.vectors[2], liked.mean(axis=0), atol=1e-3)
@@ -76,7 +77,7 @@ def test_words_weigh_content_terms_only(shop: Workshop, now: datetime, subscribe
         profile = make_profile(session, subscriber, text="We study the auctions", keywords=["matching markets"])
     evidence, _ = evidence_of(shop, now, profile)
     columns = lexical.hash_terms(["study", "auction", "matching", "market", "matching market", "auction matching"])
-    assert sorted(evidence.lift.indices) == sorted(evidence.tfidf.indices) == sorted(columns.values())
+    assert sorted(evidence.lift.indices) == sorted(columns.values())
 
 
 def test_a_term_of_all_likes_outweighs_a_term_of_some(
@@ -187,8 +188,9 @@ def test_likes_are_averaged_by_their_weights(
         evidence = gather(library, brief, examples)
     old, new = examples.view.vectors
     np.testing.assert_allclose(evidence.vectors[0], (old + 2 * new) / 3, atol=1e-6)
-    expected = (examples.view.tfidf[0] + 2 * examples.view.tfidf[1]).toarray()
-    np.testing.assert_allclose(evidence.tfidf.toarray(), expected / np.linalg.norm(expected), atol=1e-6)
+    has = lexical.presence(lexical.count_terms([paper_text(paper) for paper in examples.papers]))
+    expected = lexical.lift((has[0] + 2 * has[1]) / 3, library.crowd.counts, library.crowd.size)
+    assert abs(evidence.lift - expected).max() < 1e-6
 
 
 def test_by_words_alone_evidence_has_words_and_no_columns(
@@ -201,4 +203,23 @@ def test_by_words_alone_evidence_has_words_and_no_columns(
     evidence, _ = evidence_of(shop, now, profile)
     assert evidence.vectors.shape == (2, 0)
     assert np.diff(evidence.lift.indptr).min() > 0
-    assert np.asarray(evidence.tfidf.multiply(evidence.tfidf).sum(axis=1)).ravel() == pytest.approx(1, abs=1e-5)
+    assert np.asarray(evidence.lift.multiply(evidence.lift).sum(axis=1)).ravel() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_centre_is_of_likes_by_their_weights_of_words_as_two_likes_and_of_usual_papers(
+    shop: Workshop, now: datetime, papers: list[Paper], subscriber: Subscriber
+) -> None:
+    with shop.database.session() as session:
+        full = make_profile(session, subscriber, name="full", against="galaxies")
+        silent = make_profile(session, subscriber, name="silent", text="")
+        for profile, paper, sign in ((full, 1, 1), (full, 2, 1), (full, 3, -1), (silent, 3, -1)):
+            like(session, profile, papers[paper], sign)
+    _, examples = evidence_of(shop, now, full, silent)
+    with shop.database.session(write=False) as session:
+        brief = brief_on(session, shop.encoder_name, [full, silent], {})
+    examples.weights[full.id, examples.liked[full.id][0]] = 0.25
+    first, second, words = ENCODER.encode([*(paper_text(papers[place]) for place in (1, 2)), profile_text(full)])
+    usual = np.full(ENCODER.dimension, 0.1, np.float32)
+    expected = 0.25 * first + second + WORDS_WORTH * words + USUAL_WORTH * usual
+    np.testing.assert_allclose(find_centre(brief, examples, full, usual), expected, atol=2e-3)
+    assert not find_centre(brief, examples, silent, usual).any()

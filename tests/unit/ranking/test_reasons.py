@@ -21,7 +21,8 @@ from digest.ranking.briefs import brief_on
 from digest.ranking.candidates import Library, load_library
 from digest.ranking.drafts import Pick
 from digest.ranking.methods import USUAL
-from digest.ranking.profiles import Examples, gather, load_examples
+from digest.ranking.model import make_model
+from digest.ranking.profiles import USUAL_WORTH, Examples, gather, load_examples
 from digest.ranking.scoring import Floats, Queries, Standing, View
 from digest.tables import Paper, Profile
 from digest.workshop import Workshop
@@ -77,9 +78,8 @@ def open_morning(shop: Workshop, now: datetime, **wishes: list[str]) -> Morning:
         examples = load_examples(session, library, brief.signs)
         evidence = gather(library, brief, examples)
     own = np.array([[i in set(owned(examples, profile)) for i in library.sample_ids] for profile in profiles])
-    crowd = library.crowd
-    contrast = scoring.contrast_direction(evidence.vectors, crowd.mean, crowd.covariance, crowd.size)
-    queries, _ = scoring.fold(evidence, contrast, library.sample, own)
+    contrast = library.model.whitening.contrast(evidence.vectors)
+    queries, _ = scoring.fold(evidence, contrast, library.sample, own, library.model.fusion)
     sample = queries.relevance(library.sample)
     strangers = {profile.id: sample[n][~own[n]] for n, profile in enumerate(profiles)}
     by_id = {profile.id: profile for profile in profiles}
@@ -152,23 +152,27 @@ def test_the_words_named_are_in_the_paper_and_in_the_profile_or_its_example(morn
     assert named > 5
 
 
-@pytest.mark.parametrize("encoder", ["hashing", LEXICAL])
-def test_the_highlight_is_the_sentence_closest_to_the_profile(shop: Workshop, now: datetime, encoder: str) -> None:
-    shop.encoder_name = encoder
-    morning = open_morning(shop, now)
-    idf = lexical.rarity(morning.library.crowd.counts, morning.library.crowd.size)
-    assert morning.picks
+def test_the_highlight_is_the_sentence_closest_to_what_the_profile_likes_and_says(morning: Morning) -> None:
+    told = 0
     for pick in morning.picks:
-        position = list(morning.profiles).index(pick.profile_id or 0)
+        profile = morning.profiles[pick.profile_id or 0]
+        liked = [paper_text(morning.examples.papers[row]) for row in morning.examples.liked[profile.id]]
+        wanted = HashingEncoder().encode([*liked, *([profile_text(profile)] * 2 if profile_text(profile) else [])])
         pieces = sentences.split(pick.paper.abstract)
-        if encoder:
-            products = HashingEncoder().encode(pieces) @ morning.queries.direction[position]
-        else:
-            overlap = morning.queries.overlap[[position]].T
-            products = (lexical.tfidf(lexical.count_terms(pieces), idf) @ overlap).toarray().ravel()
-        assert len(pieces) > 1
-        assert products[pieces.index(pick.highlight)] == pytest.approx(products.max(), abs=1e-2)
-        assert np.ptp(products) > 0.1
+        usual = USUAL_WORTH * morning.library.crowd.mean
+        nearness = HashingEncoder().encode(pieces) @ (wanted.sum(axis=0) + usual)
+        assert nearness[pieces.index(pick.highlight)] == pytest.approx(nearness.max(), abs=1e-2)
+        told += np.ptp(nearness) > 0.1
+    assert told > 5
+
+
+def test_by_words_alone_and_without_anything_said_no_sentence_is_chosen(shop: Workshop, now: datetime) -> None:
+    abstract, vectors = "One sentence of some length. Another one that is longer.", np.eye(2, dtype=np.float32)
+    assert reasons.choose_highlight(abstract, vectors, vectors[1]) == "Another one that is longer."
+    assert reasons.choose_highlight(abstract, vectors, np.zeros(2, np.float32)) == ""
+    assert reasons.choose_highlight(abstract, vectors[:1], vectors[1]) == ""
+    shop.encoder_name = LEXICAL
+    assert {pick.highlight for pick in open_morning(shop, now).picks} == {""}
 
 
 def test_a_single_sentence_is_not_highlighted(shop: Workshop, now: datetime) -> None:
@@ -219,9 +223,9 @@ def test_an_author_is_followed_whatever_the_spelling(author: str, followed: list
 def make_library(texts: list[str]) -> Library:
     """Nothing but how many of `texts` have each term."""
     counts = lexical.paper_counts(lexical.count_terms(texts))
-    nothing = View(np.empty((0, 0), np.float32), sparse.csr_matrix((0, 0)), sparse.csr_matrix((0, 0)))
+    nothing = View(np.empty((0, 0), np.float32), np.empty((0, 0), np.float32), sparse.csr_matrix((0, 0)))
     crowd = Crowd(len(texts), np.empty(0, np.float32), np.empty((0, 0), np.float32), counts)
-    return Library([], [], nothing, nothing, [], crowd, LEXICAL)
+    return Library([], [], nothing, nothing, [], make_model(LEXICAL, crowd))
 
 
 @pytest.mark.parametrize(

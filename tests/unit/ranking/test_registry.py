@@ -22,6 +22,14 @@ def test_every_module_of_the_package_is_a_ranker() -> None:
     assert all(callable(registry.find(name)) for name in registry.names())
 
 
+def test_what_a_ranker_shows_is_what_it_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(registry.find_shower(name) for name in registry.names())
+    monkeypatch.delattr("digest.ranking.rankers.cosine.show")
+    assert registry.find_shower("cosine") is None
+    with pytest.raises(ConfigurationError, match="There is no ranker"):
+        registry.find_shower("best")
+
+
 @pytest.mark.parametrize("name", ["", "best", "standard.ask", "../rankers/standard"])
 def test_an_unknown_ranker_is_refused_with_the_names_there_are(name: str) -> None:
     with pytest.raises(ConfigurationError, match="choose from cosine, standard"):

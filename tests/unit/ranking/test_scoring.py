@@ -7,34 +7,42 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from scipy import sparse
 
 from digest.embeddings import lexical
 from digest.embeddings.encoder import unit
-from digest.ranking import scoring
+from digest.ranking import fusion, scoring
 from digest.ranking.scoring import Evidence, Floats, Queries, Standing, View
 
 VOCABULARY = [f"term{n}" for n in range(300)]
+FUSION = fusion.usual(60.0)
 relevances = arrays(np.float32, 8, elements=st.floats(-40, 40, width=32))
 trends = arrays(np.float32, 8, elements=st.floats(0, 1, width=32))
 balances = st.floats(0, 0.625, width=32)
 
 
-def make_view(vectors: Floats, texts: list[str] | None = None) -> View:
+def make_view(vectors: Floats, texts: list[str] | None = None, tastes: Floats | None = None) -> View:
     counts = lexical.count_terms(texts or [""] * len(vectors))
-    idf = lexical.rarity(lexical.paper_counts(counts), len(vectors))
-    return View(vectors, lexical.saturate(counts, counts.sum() / len(vectors)), lexical.tfidf(counts, idf))
+    saturated = lexical.saturate(counts, counts.sum() / len(vectors))
+    return View(vectors, no_tastes(len(vectors)) if tastes is None else tastes, saturated)
 
 
-def make_evidence(vectors: Floats, texts: list[str] | None = None, **columns: list[int]) -> Evidence:
+def no_tastes(count: int) -> Floats:
+    return np.empty((count, 0), np.float32)
+
+
+def make_evidence(
+    vectors: Floats, texts: list[str] | None = None, tastes: Floats | None = None, **columns: list[int]
+) -> Evidence:
     """Words of one profile a row, unless `owner`, `likes` or `sign` say otherwise."""
     count = len(vectors)
     counts = lexical.count_terms(texts or [""] * count)
     given_columns: dict[str, Any] = {"owner": list(range(count)), "likes": [0] * count, "sign": [1] * count} | columns
     return Evidence(
         vectors=vectors,
+        tastes=no_tastes(count) if tastes is None else tastes,
         lift=lexical.scale_rows(counts),
-        tfidf=lexical.scale_rows(counts),
         **{name: np.array(values, np.int64) for name, values in given_columns.items()},
     )
 
@@ -43,13 +51,14 @@ def fold(evidence: Evidence, crowd: View, own: Any = None) -> tuple[Queries, Flo
     """Folded with the contrast of a crowd around nought."""
     profiles = int(evidence.owner.max()) + 1
     own = np.zeros((profiles, crowd.vectors.shape[0]), dtype=bool) if own is None else own
-    return scoring.fold(evidence, unit(evidence.vectors), crowd, own)
+    return scoring.fold(evidence, unit(evidence.vectors), crowd, own, FUSION)
 
 
-def random_view(count: int, dimension: int = 16, seed: int = 1) -> View:
+def random_view(count: int, dimension: int = 16, seed: int = 1, tastes: int = 0) -> View:
     random = np.random.default_rng(seed)
     vectors = unit((random.normal(size=(count, dimension)) + 0.3).astype(np.float32))
-    return make_view(vectors, [" ".join(random.choice(VOCABULARY, 30)) for _ in range(count)])
+    texts = [" ".join(random.choice(VOCABULARY, 30)) for _ in range(count)]
+    return make_view(vectors, texts, unit(random.normal(size=(count, tastes)).astype(np.float32)))
 
 
 def axes(*rows: list[float], width: int = 16) -> Floats:
@@ -74,18 +83,82 @@ def test_over_a_big_crowd_a_relevance_is_a_z_score() -> None:
     np.testing.assert_allclose(sorted_crowd, np.sort(scores, axis=1), atol=1e-3)
 
 
+def by_hand(evidence: Evidence, contrast: Floats, papers: View, own: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The relevance of papers to the only profile there is, step by step.
+
+    The first of the papers are the crowd, and `own` (papers of the crowd,) names the profile's own. A signal that the
+    whole crowd is silent in has no weight.
+    """
+    strangers = np.flatnonzero(~own)
+    share = len(strangers) / (len(strangers) + 20)
+    worths = np.array([2 if likes == 0 else likes for likes in evidence.likes])
+    whole = np.zeros(len(papers.vectors))
+    for row, sign in enumerate(evidence.sign):
+        mean, taste = evidence.vectors[row], evidence.tastes[row]
+        signals = [
+            papers.vectors @ mean / np.linalg.norm(mean),
+            papers.vectors @ contrast[row],
+            (papers.saturated @ evidence.lift[row].T).toarray().ravel(),
+            papers.tastes @ taste / (np.linalg.norm(taste) or 1),
+        ]
+        weights = FUSION.weigh(evidence.likes[[row]])[0] * [signal[: len(own)].any() for signal in signals]
+        total = np.zeros(len(whole))
+        for kind, signal in enumerate(signals):
+            seen = signal[strangers]
+            centre = share * seen.mean() + (1 - share) * scoring.USUAL_MEAN[kind]
+            width = np.sqrt(share * seen.var() + (1 - share) * scoring.USUAL_DEVIATION[kind] ** 2)
+            total += weights[kind] / weights.sum() * (signal - centre) / width
+        width = np.sqrt(share * total[strangers].var() + (1 - share) * 0.8**2)
+        alike = worths[evidence.sign == sign].sum()
+        whole += (1 if sign > 0 else -0.2) * worths[row] / alike * total / width
+    seen = whole[strangers]
+    return (whole - share * seen.mean()) / np.sqrt(share * seen.var() + 1 - share)
+
+
+def stack(first: View, second: View) -> View:
+    return View(
+        np.vstack([first.vectors, second.vectors]),
+        np.vstack([first.tastes, second.tastes]),
+        sparse.vstack([first.saturated, second.saturated], format="csr"),
+    )
+
+
+@pytest.mark.parametrize(("size", "known"), [(1, True), (15, True), (400, True), (400, False)])
+def test_a_relevance_is_the_four_signals_added_by_hand(size: int, known: bool) -> None:
+    """Words, likes and dislikes; words have no taste, and where nobody's is known no piece has one."""
+    crowd, probe = random_view(size, tastes=5 * known), random_view(20, seed=2, tastes=5 * known)
+    like, dislike = random_view(2, seed=3, tastes=5 * known).tastes * 0.7
+    evidence = make_evidence(
+        axes([1.0], [0.3, 1.0], [0.0, 0.0, 1.0]) * np.array([[1.0], [0.6], [0.9]], np.float32),
+        ["term1 term2", "term3 term4 term5", "term6"],
+        np.array([np.zeros(5 * known), like, dislike], np.float32),
+        owner=[0, 0, 0],
+        likes=[0, 6, 2],
+        sign=[1, 1, -1],
+    )
+    contrast = axes([1.0, 0.2], [0.1, 1.0], [0.0, 0.0, 0.0, 1.0])
+    own = np.arange(size) % 7 == 3
+    queries, _ = scoring.fold(evidence, contrast, crowd, own[None], FUSION)
+    expected = by_hand(evidence, contrast, stack(crowd, probe), own)[size:]
+    np.testing.assert_allclose(queries.relevance(probe)[0], expected, atol=2e-4)
+    assert queries.company.any() == known
+
+
+def test_a_paper_in_good_company_gains_by_it() -> None:
+    crowd = random_view(300, tastes=4)
+    tastes = unit(np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0, 1, 0, 0]], np.float32))
+    papers = make_view(np.tile(axes([0.0, 1.0]), (3, 1)), tastes=tastes)
+    queries, _ = fold(make_evidence(axes([1.0]), tastes=tastes[:1], likes=[10]), crowd)
+    assert (np.diff(queries.relevance(papers)[0]) < -0.01).all()
+
+
 def test_own_examples_are_left_out_of_the_calibration() -> None:
     strangers = random_view(60)
     evidence = make_evidence(axes([1.0], [0.0, 1.0]), ["term1 term2", "term3"], likes=[12, 0])
     own = np.zeros((2, 72), dtype=bool)
     own[:, 60:] = True
-    examples = np.tile(axes([1.0, 0.1]), (12, 1))
-    texts = lexical.count_terms(["term1 term2"] * 12)
-    crowd = View(
-        np.vstack([strangers.vectors, examples]),
-        scoring.sparse.vstack([strangers.saturated, texts], format="csr"),
-        scoring.sparse.vstack([strangers.tfidf, texts], format="csr"),
-    )
+    examples = make_view(np.tile(axes([1.0, 0.1]), (12, 1)), ["term1 term2"] * 12)
+    crowd = stack(strangers, examples)
     queries, sorted_crowd = fold(evidence, crowd, own)
     without, _ = fold(evidence, strangers)
     probe = random_view(20, seed=2)
@@ -168,8 +241,7 @@ def test_by_words_alone_vectors_have_no_columns_and_words_decide() -> None:
     texts = ["graph theory", "graph cooking", "baking bread"]
     papers = make_view(np.empty((3, 0), np.float32), texts)
     evidence = make_evidence(np.empty((1, 0), np.float32), ["graph theory"])
-    contrast = scoring.contrast_direction(evidence.vectors, np.empty(0, np.float32), np.empty((0, 0), np.float32), 500)
-    queries, _ = scoring.fold(evidence, contrast, papers, np.zeros((1, 3), dtype=bool))
+    queries, _ = fold(evidence, papers)
     best, middle, worst = queries.relevance(papers)[0]
     assert best > middle > worst
     assert np.isfinite([best, middle, worst]).all()
@@ -181,6 +253,7 @@ def test_a_profile_without_evidence_finds_every_paper_usual() -> None:
         np.empty((0, 16), np.float32),
         random_view(30),
         np.zeros((1, 30), dtype=bool),
+        FUSION,
     )
     assert not queries.relevance(random_view(5, seed=3)).any()
     assert not crowd.any()
@@ -192,24 +265,6 @@ def test_profiles_do_not_touch_each_other() -> None:
     both, _ = fold(make_evidence(vectors, texts, owner=[1, 0, 1], likes=[0, 4, 1], sign=[1, 1, -1]), crowd)
     alone, _ = fold(make_evidence(vectors[[1]], texts[1:2], likes=[4]), crowd)
     np.testing.assert_allclose(both.relevance(probe)[0], alone.relevance(probe)[0], atol=1e-4)
-
-
-@pytest.mark.parametrize(("papers", "ridge"), [(100, 3.0), (999, 3.0), (1000, 1.0)])
-def test_contrast_is_whitened_by_the_shrunk_covariance(papers: int, ridge: float) -> None:
-    random = np.random.default_rng(5)
-    covariance = np.cov(random.normal(size=(8, 50)) * np.arange(1, 9)[:, None])
-    mean, evidence = random.normal(size=8), random.normal(size=(3, 8))
-    shrunk = covariance + ridge * np.trace(covariance) / 8 * np.eye(8)
-    exact = (np.linalg.inv(shrunk) @ (evidence - mean).T).T
-    found = scoring.contrast_direction(
-        evidence.astype(np.float32), mean.astype(np.float32), covariance.astype(np.float32), papers
-    )
-    np.testing.assert_allclose(found, exact / np.linalg.norm(exact, axis=1, keepdims=True), atol=1e-5)
-
-
-def test_in_a_small_store_contrast_is_the_difference_from_the_mean() -> None:
-    found = scoring.contrast_direction(axes([1.0]), axes([0.0, 1.0])[0], np.eye(16, dtype=np.float32), 99)
-    np.testing.assert_allclose(found, axes([1.0, -1.0]), atol=1e-6)
 
 
 @given(relevance=relevances, trend=trends, balance=balances)
@@ -264,43 +319,30 @@ def test_a_paper_stands_before_those_of_the_crowd_that_lie_further_away(
 
 def test_the_inner_product_with_trend_is_the_blend_to_first_order() -> None:
     random = np.random.default_rng(7)
-    papers = unit(random.normal(size=(6, 4)).astype(np.float32))
+    vectors, tastes = (unit(random.normal(size=(6, width)).astype(np.float32)) for width in (4, 3))
     trend = np.array([0.1, 0.5, 0.9, np.nan, 0.0, 1.0], np.float32)
-    direction, balance = random.normal(size=(2, 4)).astype(np.float32), np.array([0.0, 0.6], np.float32)
-    products = scoring.with_balance(direction, balance) @ scoring.with_trend(papers, trend).T
-    known = np.where(np.isnan(trend), 0.5, trend)
-    np.testing.assert_allclose(products[0], direction[0] @ papers.T, atol=1e-6)
-    np.testing.assert_allclose(products[1], direction[1] @ papers.T + 6 * known, atol=1e-5)
-    around = (2 + 0.01 * (direction[1] @ papers.T)).astype(np.float64)
+    direction, company = (random.normal(size=(2, width)).astype(np.float32) for width in (4, 3))
+    balance, nothing = np.array([0.0, 0.6], np.float32), sparse.csr_matrix((2, lexical.TERMS), dtype=np.float32)
+    queries = Queries(direction, company, nothing, np.zeros(2, np.float32))
+    papers = make_view(vectors, tastes=tastes)
+    products = scoring.with_balance(queries, balance) @ scoring.with_trend(papers, trend).T
+    dense, known = queries.relevance(papers), np.where(np.isnan(trend), 0.5, trend)
+    np.testing.assert_allclose(products[0], dense[0], atol=1e-6)
+    np.testing.assert_allclose(products[1], dense[1] + 6 * known, atol=1e-5)
+    around = (2 + 0.01 * dense[1]).astype(np.float64)
     exact = scoring.blend(around, 0.01 * known, 0.6).astype(np.float64)
     np.testing.assert_allclose(np.diff(exact), 0.01 * 0.4 / 4 * np.diff(products[1]), atol=1e-5)
-
-
-@pytest.mark.parametrize("papers", [50, 500, 5_000])
-def test_contrast_by_the_inverse_is_contrast_by_solving(papers: int) -> None:
-    chance = np.random.default_rng(papers)
-    crowd = chance.normal(size=(300, 12)).astype(np.float32)
-    means, covariance = chance.normal(size=(4, 12)).astype(np.float32), np.cov(crowd.T).astype(np.float32)
-    solved = scoring.contrast_direction(means, crowd.mean(axis=0), covariance, papers)
-    inverse = scoring.precision(covariance, papers)
-    np.testing.assert_allclose(scoring.contrast_by(inverse, means, crowd.mean(axis=0)), solved, atol=1e-5)
-
-
-def test_without_vectors_there_is_no_contrast() -> None:
-    nothing = np.empty((1, 0), np.float32)
-    inverse = scoring.precision(np.empty((0, 0), np.float32), 5_000)
-    assert scoring.contrast_by(inverse, nothing, nothing[0]).shape == (1, 0)
 
 
 def test_a_view_of_the_terms_asked_for_gives_the_same_relevance() -> None:
     chance = np.random.default_rng(5)
     vectors = chance.normal(size=(6, 4)).astype(np.float32)
-    terms = [sparse.random(6, 40, 0.3, format="csr", random_state=seed).astype(np.float32) for seed in (1, 2)]
+    terms = sparse.random(6, 40, 0.3, format="csr", random_state=1).astype(np.float32)
     asked = np.array([3, 7, 20])
     picked = np.zeros((40, 40), np.float32)
     picked[asked, asked] = 1
-    weights = [sparse.csr_matrix(chance.random((1, 40)).astype(np.float32) @ picked) for _ in range(2)]
-    queries = Queries(vectors[:1], *weights, np.ones(1, np.float32))
-    narrow = Queries(vectors[:1], *(weight[:, asked] for weight in weights), np.ones(1, np.float32))
-    view = View(vectors, *terms)
+    lift = sparse.csr_matrix(chance.random((1, 40)).astype(np.float32) @ picked)
+    queries = Queries(vectors[:1], vectors[:1], lift, np.ones(1, np.float32))
+    narrow = Queries(vectors[:1], vectors[:1], lift[:, asked], np.ones(1, np.float32))
+    view = View(vectors, vectors, terms)
     np.testing.assert_allclose(narrow.relevance(view.columns(asked)), queries.relevance(view), rtol=1e-5)

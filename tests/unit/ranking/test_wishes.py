@@ -13,6 +13,7 @@ from digest.embeddings import lexical
 from digest.embeddings.background import Crowd
 from digest.ranking import wishes
 from digest.ranking.candidates import Library
+from digest.ranking.model import make_model
 from digest.ranking.scoring import View
 from digest.tables import Paper, Profile
 
@@ -22,10 +23,11 @@ TITLES = ["Graph neural networks", "On trees", "Graphs of trees", "Robots"]
 
 def make_library(*titles: str, **fields: Any) -> Library:
     empty = sparse.csr_matrix((len(titles), lexical.TERMS), dtype=np.float32)
-    view = View(np.empty((len(titles), 0), np.float32), empty, empty)
+    nothing = np.empty((len(titles), 0), np.float32)
+    view = View(nothing, nothing, empty)
     crowd = Crowd(len(titles), np.zeros(0, np.float32), np.zeros((0, 0), np.float32), np.zeros(0, np.uint32))
     papers = [Paper(id=n, title=title, abstract="", **fields) for n, title in enumerate(titles, 1)]
-    return Library(papers, [], view, view, [], crowd, "")
+    return Library(papers, [], view, view, [], make_model("", crowd))
 
 
 def make_profile(**fields: Any) -> Profile:

@@ -15,7 +15,8 @@ from digest.workshop import Workshop
 
 MINUTE = timedelta(minutes=1)
 PREPARING = ("lookup", "trend", "embed_papers", "embed_profiles", "background", "learn")
-STAGES = (*PREPARING, "tidy", "resume", "rank", "compose", "deliver")
+SUCCESSION = ("prepare_papers", "prepare_profiles", "switch_encoder")
+STAGES = (*PREPARING, "tidy", "resume", "rank", "compose", "deliver", *SUCCESSION)
 LABELS = {
     "source": {"digest_papers_received_24h", "digest_papers_new_24h"}
     | {"digest_source_failing", "digest_source_success_age_seconds"},

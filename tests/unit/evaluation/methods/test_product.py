@@ -1,7 +1,7 @@
 """The product's method is the product: the same queries as a desk's over a database with the same papers."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -39,21 +39,24 @@ def store(database: Database, now: datetime, task: Task) -> list[Subscriber]:
             fields = {"id": place + 1, "announced_at": now - age, "first_seen_at": now - age}
             session.add(Paper(**(paper.model_dump() | fields)))
         session.flush()
-        people = [_store_reader(session, now, reader, order) for reader in task.readers]
+        people = [_store_reader(session, task, reader, order) for reader in task.readers]
     vectors.embed_papers(database, HashingEncoder(), now, range(1, len(order) + 1))
     with database.session() as session:
         background.refresh(session, HashingEncoder.name, now)
     return people
 
 
-def _store_reader(session, now: datetime, reader: Reader, order: list[int]) -> Subscriber:
+def _store_reader(session, task: Task, reader: Reader, order: list[int]) -> Subscriber:
+    """A reader who gave every paper when it was announced."""
+    now = datetime(2026, 5, 5, tzinfo=UTC)
     subscriber = make_subscriber(session, now)
     profile = Profile(subscriber_id=subscriber.id, name=reader.name, text=reader.text, balance=0.0, created_at=now)
     session.add(profile)
     session.flush()
     for sign, rows in ((1, reader.liked), (-1, reader.disliked)):
         for row in rows.tolist():
-            own = {"profile_id": profile.id, "paper_id": order.index(row) + 1, "sign": sign, "created_at": now}
+            own = {"profile_id": profile.id, "paper_id": order.index(row) + 1, "sign": sign}
+            own["created_at"] = task.papers[row].announced_at
             session.add(ProfileExample(**own))
     return subscriber
 

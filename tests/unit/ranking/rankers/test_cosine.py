@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 
+from digest.embeddings import lexical
 from digest.embeddings.encoder import LEXICAL
+from digest.embeddings.vectors import paper_text
 from digest.ranking.scoring import Floats
 from digest.tables import Paper, Profile
 from digest.workshop import Workshop
@@ -28,7 +31,8 @@ def test_it_is_the_cosine_to_the_mean_of_likes_and_words(open_stall: Open, paper
     centroid = (liked.sum(axis=0) + stall.brief.texts[profile.id]) / 4
     line_up(stall.relevance("cosine"), stall.library.view.vectors @ (centroid / np.linalg.norm(centroid)))
     queries = stall.ask("cosine")
-    assert queries.lift.nnz == queries.overlap.nnz == 0
+    assert queries.lift.nnz == 0
+    assert not queries.company.any()
 
 
 def test_what_is_disliked_changes_nothing(open_stall: Open, papers: Papers) -> None:
@@ -39,7 +43,7 @@ def test_what_is_disliked_changes_nothing(open_stall: Open, papers: Papers) -> N
         line_up(after.relevance("standard"), before.relevance("standard"))
 
 
-def test_by_words_alone_it_is_the_cosine_to_the_mean_of_tf_idf(
+def test_by_words_alone_it_is_the_words_that_its_likes_have_more_often_than_the_store(
     shop: Workshop, open_stall: Open, papers: Papers, profile: Profile
 ) -> None:
     shop.encoder_name = LEXICAL
@@ -47,8 +51,10 @@ def test_by_words_alone_it_is_the_cosine_to_the_mean_of_tf_idf(
         session.get_one(Profile, profile.id).text = ""
         profile.text = ""
     stall = open_stall(liked=papers["robot"][:3])
-    mean = stall.examples.view.tfidf[stall.examples.liked[profile.id]].mean(axis=0)
-    line_up(stall.relevance("cosine"), np.asarray(stall.library.view.tfidf @ mean.T).ravel())
+    texts = [paper_text(paper) for paper in papers["robot"][:3]]
+    share = sparse.csr_matrix(lexical.presence(lexical.count_terms(texts)).mean(axis=0), dtype=np.float32)
+    lift = lexical.lift(share, stall.library.crowd.counts, stall.library.crowd.size)
+    line_up(stall.relevance("cosine"), (stall.library.view.saturated @ lift.T).toarray().ravel())
 
 
 @pytest.mark.parametrize("encoder", ["hashing", LEXICAL])

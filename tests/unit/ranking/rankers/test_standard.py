@@ -29,4 +29,3 @@ def test_both_views_are_asked(open_stall: Callable[..., Any]) -> None:
     queries = open_stall().ask("standard")
     assert np.any(queries.direction)
     assert queries.lift.nnz
-    assert queries.overlap.nnz
