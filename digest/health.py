@@ -15,16 +15,15 @@ from sqlmodel import Session, col, select
 from digest.clock import utc_now
 from digest.dispatch import OPEN, QUEUES
 from digest.mail import pacing
+from digest.ranking.editions import are_expecting
 from digest.tables import (
     Batch,
     Lease,
     OutboxMessage,
     OutboxState,
     Pace,
-    Profile,
     Run,
     Subscriber,
-    SubscriberStatus,
     Suppression,
 )
 from digest.workshop import Workshop
@@ -137,14 +136,14 @@ def measure(shop: Workshop, now: datetime) -> Health:
             sources=sources,
             stages=stages,
             backlogs={
-                "due": _read_readers(session, col(Subscriber.next_edition_at) <= now),
+                "due": _read_readers(session, col(Subscriber.next_edition_at) <= now, now),
                 "rank": ranking,
                 "compose": _count_from(session, OutboxMessage.created_at, TO_COMPOSE),
                 "deliver": _join(unsent.values()),
             },
             unsent=unsent,
             queues=queues,
-            next_edition=_read_readers(session, _are_next(now)),
+            next_edition=_read_readers(session, _are_next(now), now),
             mails={outcome: int(sums["deliver"][outcome]) for outcome in OUTCOMES},
             editions=int(sums["rank"]["editions"]),
             complaints=_count_from(session, created, created > now - DAY, complaint).count,
@@ -206,21 +205,15 @@ def _read_stage(session: Session, stage: str, sums: Mapping[str, float]) -> Stag
     return StageHealth(run.moment, run.report.get("seconds", 0.0), run.report.get("stopped", ""), failed)
 
 
-def _expecting() -> ColumnElement[bool]:
-    """Active readers with something to be ranked by: the others are never due."""
-    profile = select(Profile.id).where(Profile.subscriber_id == Subscriber.id, col(Profile.active)).exists()
-    return and_(col(Subscriber.status) == SubscriberStatus.ACTIVE, profile)
-
-
-def _read_readers(session: Session, which: ColumnElement[bool]) -> Backlog:
+def _read_readers(session: Session, which: ColumnElement[bool], now: datetime) -> Backlog:
     moment = col(Subscriber.next_edition_at)
-    some = select(moment).where(_expecting(), which).order_by(moment).limit(MOST_COUNTED).subquery()
+    some = select(moment).where(are_expecting(now), which).order_by(moment).limit(MOST_COUNTED).subquery()
     return _count_from(session, some.c.next_edition_at)
 
 
 def _are_next(now: datetime) -> ColumnElement[bool]:
     moment = col(Subscriber.next_edition_at)
-    first = select(moment).where(_expecting(), moment > now).order_by(moment).limit(1)
+    first = select(moment).where(are_expecting(now), moment > now).order_by(moment).limit(1)
     return moment == first.correlate(None).scalar_subquery()
 
 

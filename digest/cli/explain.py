@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from digest.ranking.arithmetic import Likeness
     from digest.ranking.explanations import Account, Explanation
 
-COLUMNS = ("evidence", "share", "signal", "value", "mean", "deviation", "z", "weight", "product")
+COLUMNS = ("evidence", "share", "signal", "value", "mean", "dev", "z", "weight", "product")
 VOTES = {1: "more like it", -1: "less like it"}
 
 
@@ -60,7 +60,7 @@ def _show(found: Explanation) -> None:
     for limit in found.limits:
         click.secho(f"Not for the next edition: {limit}.", fg="yellow")
     for account in found.accounts:
-        _show_account(account)
+        _show_account(account, searched=not found.limits)
 
 
 def _tell_trend(found: Explanation) -> str:
@@ -72,17 +72,28 @@ def _tell_trend(found: Explanation) -> str:
         return "Nothing is known of its trend."
     if trending.deserves_badge(facts) or trending.is_likely(facts):
         return reasons.explain_trend(facts)
-    return f"No trend: {', '.join(f'{name} {value}' for name, value in facts.items())}."
+    known = {name: round(value, 2) if isinstance(value, float) else value for name, value in facts.items()}
+    return f"No trend: {', '.join(f'{name} {value}' for name, value in known.items() if name != 'field')}."
 
 
-def _show_account(account: Account) -> None:
+def _show_account(account: Account, *, searched: bool) -> None:
     click.echo()
     click.secho(f"“{account.profile.name}”: score {account.score:.4f}", bold=True)
     if account.parts is not None:
-        print_table(COLUMNS, _part_rows(account.parts), "Nothing is said in this interest that papers can be like.")
+        _show_parts(account.parts)
     print_table(("from the sum to the score", ""), _sum_rows(account))
     for line in _remarks(account):
         click.echo(line)
+    if searched and account.matches and not account.found:
+        click.echo("The search for candidates does not come upon it: too many vectors of new papers lie nearer.")
+
+
+def _show_parts(parts: Likeness) -> None:
+    from digest.evaluation.report import align
+
+    rows = _part_rows(parts)
+    told = align(COLUMNS, rows) if rows else "Nothing is said in this interest that papers can be like."
+    click.echo(f"\n{told}\n")
 
 
 def _part_rows(parts: Likeness) -> list[tuple[str, ...]]:
@@ -91,10 +102,10 @@ def _part_rows(parts: Likeness) -> list[tuple[str, ...]]:
     for piece in parts.pieces:
         label = f"{piece.kind} ({piece.papers})" if piece.papers else piece.kind
         for place, part in enumerate(part for part in piece.parts if part.weight):
-            first = ("", "") if place else (label, f"{piece.share:6.3f}")
+            first = ("", "") if place else (label, f"{piece.share:.2f}")
             numbers = (part.value, part.mean, part.deviation, part.z, part.weight, part.product)
-            rows.append((*first, part.signal, *(f"{number:8.4f}" for number in numbers)))
-    return [*rows, ("sum", *[""] * 7, f"{parts.raw:8.4f}")] if rows else []
+            rows.append((*first, part.signal, *(f"{number:.3f}" for number in numbers)))
+    return [*rows, ("sum", *[""] * 7, f"{parts.raw:.3f}")] if rows else []
 
 
 def _sum_rows(account: Account) -> list[tuple[str, str]]:
@@ -107,7 +118,7 @@ def _sum_rows(account: Account) -> list[tuple[str, str]]:
     rows.append(("likeness", account.likeness))
     rows += [(f"+ {wish.kind} “{wish.name}”", wish.bonus) for wish in account.granted]
     rows.append((f"= relevance (matches from {_floor():.1f} on)", account.relevance))
-    rows.append(("closeness, 1 / (1 + exp(2 - relevance))", account.closeness))
+    rows.append(("closeness, 1 / (1 + exp(2 - r))", account.closeness))
     rows.append(("trend", account.trend))
     rows.append((f"score, {1 - balance:.2f} x closeness + {balance:.2f} x trend", account.score))
     told = [(name, f"{number:9.4f}") for name, number in rows]
@@ -127,8 +138,6 @@ def _remarks(account: Account) -> list[str]:
         lines.append(f"Nearest liked example: “{account.nearest.paper.title}” (cosine {account.nearest.cosine:.4f}).")
     if account.terms:
         lines.append("Lift, term by term: " + ", ".join(f"{term} {added:+.3f}" for term, added in account.terms) + ".")
-    if account.matches and not account.found:
-        lines.append("The search for candidates does not come upon it: too many vectors of new papers lie nearer.")
     return lines
 
 

@@ -153,6 +153,7 @@ def show_subscriber(email: str, as_json: bool) -> None:
 def remove_subscriber(email: str, yes: bool) -> None:
     """Erase a subscriber and everything that names them."""
     from digest import questions
+    from digest.clock import utc_now
     from digest.subscribers import optin, privacy
 
     shop = open_shop()
@@ -161,7 +162,7 @@ def remove_subscriber(email: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Erase {found.email} with all profiles, editions and votes?", abort=True)
     with shop.database.session() as session:
-        privacy.erase(session, found)
+        privacy.erase(session, found, utc_now())
     questions.forget_files(shop, found)
     click.echo(f"{found.email} is erased.")
 

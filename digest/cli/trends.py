@@ -45,7 +45,8 @@ def top(day: datetime | None, field: str, count: int, as_json: bool) -> None:
         return
     if chosen:
         click.echo(f"{chosen}{f', {category}' if category else ''}")
-    names = ("votes", "hours", "times usual", "note")
+    noted = any(row["note"] for row in rows)
+    names = ("votes", "hours", "times usual", *(["note"] if noted else []))
     shown = [(rank, *(_cell(row[name]) for name in names), row["title"]) for rank, row in enumerate(rows, 1)]
     print_table(("", *names, "title"), shown, "No papers then.")
 
@@ -65,10 +66,14 @@ def _describe(one: Listed) -> dict[str, Any]:
         "url": one.paper.url,
         "votes": facts.get("votes"),
         "source": facts.get("source"),
-        "hours": facts.get("hours"),
-        "times usual": facts.get("times"),
+        "hours": _rounded(facts.get("hours"), 1),
+        "times usual": _rounded(facts.get("times"), 2),
         "note": ", ".join(note for note, true in notes.items() if true),
     }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def _cell(value: object) -> object:

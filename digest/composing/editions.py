@@ -16,7 +16,7 @@ from digest.composing.messages import (
     unsubscribe_mailbox,
 )
 from digest.composing.sheets import Sheet
-from digest.papers import sentences
+from digest.papers import sentences, trending
 from digest.papers.latex import read_latex
 from digest.ranking import reasons
 from digest.tables import Edition, EditionItem, Paper
@@ -46,7 +46,7 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A paper as the template shows it."""
+    """A paper as the template shows it; `reason` is empty where `trend` says it all."""
 
     paper_id: int
     rank: int
@@ -73,6 +73,7 @@ def compose(sender: Sender, sheet: Sheet, message_id: str = "", *, live: bool = 
         {
             "entries": entries,
             "updates": sheet.updates,
+            "interests_url": links.interests if is_popular(sheet) else "",
             "weekly": sheet.is_weekly,
             "period": "this week" if sheet.is_weekly else "today",
             "date": ("Week to " if sheet.is_weekly else "") + long_date(edition.edition_date),
@@ -131,6 +132,7 @@ class _Links:
 
         self.manage = self._signed("manage", self._edition)
         self.unsubscribe = self._signed("unsubscribe", self._who)
+        self.interests = f"{sender.base_url}/preferences/interests/new"
         self.browser = self._signed("edition", self._edition)
         self._vote = self._signed("vote", self._edition)
 
@@ -165,7 +167,7 @@ def _entry(sheet: Sheet, item: EditionItem, links: _Links) -> Entry:
         authors=list_authors(tuple(paper.authors), paper.author_count),
         origin=_origin(paper),
         excerpt=excerpt(paper.abstract, item.highlight),
-        reason=reasons.explain(item.reason),
+        reason="" if trend and item.reason["kind"] == "popular" else reasons.explain(item.reason),
         trend=reasons.explain_trend(trend) if trend else "",
         outside=item.reason["kind"] == "trending",
         more_url=links.vote(paper.id, "more"),
@@ -217,8 +219,19 @@ def excerpt(abstract: str, highlight: str) -> Excerpt:
     return Excerpt(tuple(parts), templating.wrap(words, "   "))
 
 
+def count_papers(count: int) -> str:
+    return f"{count} paper{'s' if count > 1 else ''}"
+
+
+def is_popular(sheet: Sheet) -> bool:
+    """Whether the edition holds what others notice, because nothing is known of what its reader wants."""
+    return any(item.reason["kind"] == "popular" for item in sheet.items)
+
+
 def summarise(sheet: Sheet) -> str:
     """What is in the edition, in one line: how many papers for which interest."""
+    if is_popular(sheet):
+        return _summarise_popular(sheet)
     counts: dict[str, int] = {}
     for item in sheet.items:
         outside = item.reason["kind"] == "trending"
@@ -227,11 +240,22 @@ def summarise(sheet: Sheet) -> str:
     total = len(sheet.items)
     if not total:
         return f"No new paper came close to your interests {'this week' if sheet.is_weekly else 'today'}."
-    head = f"{total} paper{'s' if total > 1 else ''}"
+    head = count_papers(total)
     if len(counts) == 1:
         return f"{head} {next(iter(counts))}."
     parts = [f"{count} {name}" for name, count in counts.items()]
     return f"{head}: {', '.join(parts[:-1])} and {parts[-1]}."
+
+
+def _summarise_popular(sheet: Sheet) -> str:
+    """Trending is only what may be called so."""
+    total, period = len(sheet.items), "this week" if sheet.is_weekly else "today"
+    hot = sum(trending.deserves_badge(item.reason["trend"]) for item in sheet.items)
+    if hot == total:
+        return f"Trending {period}: {count_papers(total)}."
+    if hot:
+        return f"Trending {period}: {count_papers(hot)}, and {total - hot} more of the new ones."
+    return f"Nothing is trending {period} yet: {count_papers(total)} of the new ones."
 
 
 def long_date(day: date) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from sqlalchemy import and_, func, update
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, or_, select
 
 from digest.db import take_turns
@@ -23,6 +24,7 @@ from digest.papers import signals, trending
 from digest.papers.prior import Past, Prior, Work
 from digest.papers.signals import Count
 from digest.papers.trending import Facts, habit_of
+from digest.sources.sample import SampleSource
 from digest.tables import Paper, PaperListing, Signal, TrendPrior
 
 MEMORY = timedelta(days=28)  # of M
@@ -59,6 +61,14 @@ class Cohort:
         return max(((self.measure(one, prior), one) for one in seen), key=lambda found: (found[0], found[1].source))
 
 
+class Verdict(NamedTuple):
+    """A trend, the facts that it is made of, and when the latest of them was counted."""
+
+    trend: float
+    facts: Facts
+    counted_at: datetime
+
+
 def plan(session: Session, now: datetime) -> list[int]:
     """Papers whose votes were counted after their trend was last worked out, and new ones of which nothing is foreseen.
 
@@ -86,11 +96,12 @@ def work(session: Session, now: datetime, ids: Sequence[int], prior: Prior) -> i
     for paper, foreseen in zip(new, prior.predict([*map(work_of, new)]), strict=True):
         paper.prior = float(foreseen)
     session.flush()
-    cohort = read_cohort(session, now)
-    counts, days = signals.latest_counts(session, ids, now), signals.listing_days(session, ids)
-    for paper_id, kinds in counts.items():
-        if "votes" in kinds:
-            _judge(papers[paper_id], kinds, cohort, days)
+    judged = _judge_all(session, papers, now)
+    for paper_id, verdict in judged.items():
+        paper = papers[paper_id]
+        paper.trend, paper.trend_facts, paper.trended_at = verdict
+        if verdict.facts.get("alone") and verdict.facts["source"] != SampleSource.name:  # whose votes are long known
+            get_logger().warning("votes_alone", paper=paper_id, **_brief_of(verdict.facts))
     for day in sorted({paper.announced_at.date() for paper in new}):
         _foresee(session, day)
     return len(papers)
@@ -100,28 +111,47 @@ def work_of(paper: Paper) -> Work:
     return Work(f"{paper.title}. {paper.abstract}", paper.authors, paper.author_count)
 
 
+def turn_back(session: Session, papers: Sequence[Paper], now: datetime) -> None:
+    """Let papers whose trend was worked out from later counts have the trend that they had at `now`.
+
+    Nothing of it is stored: it is for who ranks at an earlier moment than the store has seen. Of papers that had no
+    votes then, it is not known any more whether they were among the likeliest of their day.
+    """
+    late = {paper.id: paper for paper in papers if paper.trended_at is not None and paper.trended_at > now}
+    judged = _judge_all(session, late, now) if late else {}
+    for paper_id, paper in late.items():
+        before = judged.get(paper_id) or Verdict(*_of_prior(paper.prior, likely=False), now)
+        for name, value in zip(("trend", "trend_facts"), before, strict=False):
+            set_committed_value(paper, name, value)
+
+
+def _judge_all(session: Session, papers: Mapping[int, Paper], now: datetime) -> dict[int, Verdict]:
+    """The trend of those of `papers` that had votes at `now`."""
+    cohort = read_cohort(session, now)
+    counts, days = signals.latest_counts(session, papers, now), signals.listing_days(session, papers)
+    counted = ((papers[paper_id], kinds) for paper_id, kinds in counts.items() if "votes" in kinds)
+    return {paper.id: _judge(paper, kinds, cohort, days) for paper, kinds in counted}
+
+
 def _judge(
     paper: Paper, kinds: Mapping[str, Sequence[Count]], cohort: Cohort, days: Mapping[tuple[int, str], date]
-) -> None:
-    """Give a paper with votes its trend and the facts of it."""
+) -> Verdict:
+    """The trend of a paper with votes, and the facts of it; its numbers are only rounded where they are told."""
     listed = [(count, days.get((paper.id, count.source), paper.announced_at.date())) for count in kinds["votes"]]
     seen = [Sighting(count.source, count.value, trending.hours_listed(day, count.moment)) for count, day in listed]
     times, best = cohort.strongest(seen, float(trending.clip_prior(1.0 if paper.prior is None else paper.prior)))
     others = {kind: max(count.value for count in made) for kind, made in sorted(kinds.items()) if kind != "votes"}
-    facts: Facts = {"votes": best.votes, **others, "hours": round(best.hours, 1), "times": round(times, 2)}
-    facts["source"] = best.source
-    if level := cohort.fields.get(_field_of(paper.categories)):
-        facts["field"] = {"name": _field_of(paper.categories), "times": round(times / level, 2)}
+    facts: Facts = {"votes": best.votes, **others, "hours": best.hours, "times": times, "source": best.source}
+    if level := cohort.fields.get(trending.field_of(paper.categories)):
+        facts["field"] = {"name": trending.field_of(paper.categories), "times": times / level}
     confirmed = bool(others.get("comments")) or sum(one.votes > 0 for one in seen) > 1
     if trending.is_burst(facts, confirmed=confirmed):
         facts["alone"] = True
-        get_logger().warning("votes_alone", paper=paper.id, source=best.source, votes=best.votes, times=facts["times"])
-    paper.trend, paper.trend_facts = float(trending.trend_score(times)), facts
-    paper.trended_at = max(count.moment for count in kinds["votes"])
+    return Verdict(float(trending.trend_score(times)), facts, max(count.moment for count in kinds["votes"]))
 
 
-def _field_of(categories: Sequence[str]) -> str:
-    return categories[0] if categories else ""
+def _brief_of(facts: Facts) -> Facts:
+    return {name: facts[name] for name in ("source", "votes")} | {"times": round(facts["times"], 2)}
 
 
 def _foresee(session: Session, day: date) -> None:
@@ -133,8 +163,13 @@ def _foresee(session: Session, day: date) -> None:
     for rank, paper in enumerate(ordered):
         if "votes" not in (paper.trend_facts or {}):
             likely = rank < math.floor(LIKELY * len(ordered))
-            paper.trend = float(trending.trend_score(paper.prior or 1.0))
-            paper.trend_facts = {"prior": round(paper.prior or 1.0, 2), "likely": likely}
+            paper.trend, paper.trend_facts = _of_prior(paper.prior, likely=likely)
+
+
+def _of_prior(prior: float | None, *, likely: bool) -> tuple[float, Facts]:
+    """The trend of a paper without votes, and the facts of it."""
+    known = 1.0 if prior is None else prior
+    return float(trending.trend_score(known)), {"prior": round(known, 2), "likely": likely}
 
 
 class _Listed(NamedTuple):
@@ -165,7 +200,8 @@ def read_cohort(session: Session, now: datetime) -> Cohort:
     listed = []
     for paper_id, name, listed_on, categories, prior, votes, moment in session.execute(query):
         sighting = Sighting(name, votes, trending.hours_listed(listed_on, moment))
-        listed.append(_Listed(sighting, listed_on, _field_of(categories), 1.0 if prior is None else prior, paper_id))
+        field, foreseen = trending.field_of(categories), 1.0 if prior is None else prior
+        listed.append(_Listed(sighting, listed_on, field, foreseen, paper_id))
     usual = _usual([one.sighting for one in listed if one.day > (now - MEMORY).date()])
     return Cohort(usual, _levels(listed, Cohort(usual, {})))
 

@@ -112,10 +112,20 @@ def is_likely(facts: Facts | None) -> bool:
     return bool(facts and "votes" not in facts and facts.get("likely"))
 
 
+def field_of(categories: Sequence[str]) -> str:
+    """The field of a paper is the first of its categories; empty when it has none."""
+    return categories[0] if categories else ""
+
+
+def names_of(field: str) -> set[str]:
+    """The categories that a field is in: its own, and `cs` for every `cs.*`."""
+    return {field, field.partition(".")[0]} - {""}
+
+
 def facts_within(facts: Facts | None, categories: Sequence[str]) -> Facts | None:
     """The facts by the measure of the paper's own field, where that is one of `categories` (or in one as `cs`)."""
     field = (facts or {}).get("field")
-    if not facts or not field or not {field["name"], field["name"].partition(".")[0]} & set(categories):
+    if not facts or not field or names_of(field["name"]).isdisjoint(categories):
         return facts
     return facts | {"times": field["times"], "for": field["name"]}
 

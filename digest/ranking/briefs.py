@@ -5,11 +5,11 @@ A brief is a value. A preview makes one of interests that nobody has stored, and
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, and_, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -47,6 +47,7 @@ class Brief:
     from 1 for the newest of a profile's sign down to 0; one that has none counts as 1. `texts` are the unit vectors of
     what profiles say in words, `against` of what they are against in words; those of silent profiles are not looked at.
     `seen` are the papers, by subscriber, that are not to come again. `ranker` names who answers (`registry`).
+    `newcomers` are the subscribers who never had an interest.
     """
 
     profiles: list[Profile]
@@ -56,6 +57,7 @@ class Brief:
     seen: dict[int, set[int]] = field(default_factory=dict)
     ranker: str = STANDARD
     weights: Weights = field(default_factory=dict)
+    newcomers: frozenset[int] = frozenset()
 
 
 def read(
@@ -64,7 +66,19 @@ def read(
     """What is stored of `subscribers`; of what they have seen, the papers announced after `since`."""
     people = [subscriber.id for subscriber in subscribers]
     profiles = _active_profiles(session, people)
-    return brief_on(session, encoder, profiles, _read_seen(session, people, since), method)
+    brief = brief_on(session, encoder, profiles, _read_seen(session, people, since), method)
+    silent = set(people) - {profile.subscriber_id for profile in profiles}
+    return replace(brief, newcomers=_read_newcomers(session, silent))
+
+
+def never_had_an_interest() -> ColumnElement[bool]:
+    """Which subscribers never had one, not even one that is off, removed or deleted by now.
+
+    They are told what trends until they say what they want. Who has switched off or removed every interest has said
+    that they want nothing, and gets nothing, however long ago that was.
+    """
+    theirs = select(Profile.id).where(Profile.subscriber_id == Subscriber.id)
+    return and_(~col(Subscriber.had_interests), ~theirs.exists())
 
 
 def brief_on(
@@ -93,6 +107,16 @@ def turn(brief: Brief) -> Brief:
         if profile.id in speaking or profile.against.strip()
     ]
     return Brief(profiles, signs, brief.against, ranker=brief.ranker, weights=brief.weights)
+
+
+def is_newcomer(session: Session, subscriber: Subscriber) -> bool:
+    return subscriber.id in _read_newcomers(session, {subscriber.id})
+
+
+def _read_newcomers(session: Session, subscriber_ids: set[int]) -> frozenset[int]:
+    query = select(Subscriber.id).where(never_had_an_interest())
+    found = [session.exec(query.where(col(Subscriber.id).in_(some))) for some in batches(subscriber_ids, CHUNK)]
+    return frozenset(who for some in found for who in some)
 
 
 def _active_profiles(session: Session, subscriber_ids: list[int]) -> list[Profile]:

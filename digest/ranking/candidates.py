@@ -1,6 +1,6 @@
 """Candidate generation: the papers that editions may hold, in both views, and one search for all profiles at once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -15,10 +15,11 @@ from digest.embeddings import index, lexical
 from digest.embeddings.background import Crowd
 from digest.embeddings.encoder import Vectors
 from digest.embeddings.vectors import from_bytes, paper_text, rankable
+from digest.papers import attention, trending
 from digest.ranking import scoring
 from digest.ranking.model import Model, load_model
 from digest.ranking.scoring import Queries, View
-from digest.tables import Paper, PaperVector
+from digest.tables import Paper, PaperVector, Profile
 
 CROWD_SAMPLE = 1_000  # newest papers that relevances are calibrated on
 OVER_FETCH = 1_000  # candidates per profile in the first search: words may lift what vectors leave far behind
@@ -58,6 +59,19 @@ class Library:
     def trend(self) -> Vectors:
         """The trend of each paper, NaN where it is not known."""
         return np.array([np.nan if paper.trend is None else paper.trend for paper in self.papers], np.float32)
+
+    @cached_property
+    def field_trend(self) -> Vectors:
+        """The trend of each paper by the measure of its own field; the plain one where its field has no level."""
+        found = [(paper.trend_facts or {}).get("field") for paper in self.papers]
+        times = np.array([np.nan if field is None else field["times"] for field in found], np.float32)
+        return np.where(np.isnan(times), self.trend, trending.trend_score(times)).astype(np.float32)
+
+    @cached_property
+    def fields(self) -> tuple[list[str], Ints]:
+        """The names of the fields there are, sorted, and the place in it of each paper's own; "" names none."""
+        names, places = np.unique([trending.field_of(paper.categories) for paper in self.papers], return_inverse=True)
+        return names.tolist(), places.astype(np.int64)
 
     @cached_property
     def precedence(self) -> Ints:
@@ -124,8 +138,8 @@ class Library:
 
     def unfold(self) -> None:
         """Make now what is otherwise made at its first use."""
-        words = (self.rows_by_stem, self.rows_by_author)
-        for made in (self.rows, self.trend, self.precedence, self.ids, self._announced, *words):
+        words, trends = (self.rows_by_stem, self.rows_by_author), (self.trend, self.field_trend, self.fields)
+        for made in (self.rows, *trends, self.precedence, self.ids, self._announced, *words):
             len(made)
 
 
@@ -144,7 +158,10 @@ def _listed_by(pairs: Iterable[tuple[T, int]]) -> dict[T, list[int]]:
 
 
 def load_library(session: Session, encoder: str, since: datetime, now: datetime) -> Library | None:
-    """The papers announced in (since, now] that this encoder can rank; None while the store holds none at all."""
+    """The papers announced in (since, now] that this encoder can rank, with the trend that they have at `now`.
+
+    None while the store holds no paper at all.
+    """
     model = load_model(session, encoder)
     if model is None:
         return None
@@ -155,6 +172,7 @@ def load_library(session: Session, encoder: str, since: datetime, now: datetime)
     )
     sample = list(session.exec(newest.limit(CROWD_SAMPLE)))
     window = list(session.exec(newest.where(Paper.announced_at > since)))
+    attention.turn_back(session, window, now)
     papers = list({paper.id: paper for paper in [*window, *sample]}.values())
     view, sentences = make_view(session, model, papers)
     sampled = {paper.id for paper in sample}
@@ -190,18 +208,66 @@ def _stored_vectors(session: Session, encoder: str, dimension: int, ids: list[in
     return vectors, [from_bytes(stored[paper_id][1] or b"", dimension) for paper_id in ids]
 
 
-def nearest(library: Library, queries: Queries, balance: Vectors, allowed: list[Mask], wanted: int) -> list[Ints]:
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """How much the trend counts for each of some profiles: its share in the score, and the fields that are theirs.
+
+    Of a paper in one of a profile's own fields the trend by the measure of that field counts, of others the plain one:
+    `own` (profiles, fields) says which of the library's fields are whose.
+    """
+
+    library: Library
+    balance: Vectors
+    own: Mask
+
+    def of(self, positions: list[int]) -> "Pull":
+        return Pull(self.library, self.balance[positions], self.own[positions])
+
+    def trend(self, position: int, rows: Ints) -> Vectors:
+        """The trend of some papers as it counts for a profile."""
+        is_own = self.own[position, self.library.fields[1][rows]]
+        return np.where(is_own, self.library.field_trend[rows], self.library.trend[rows])
+
+    def widen(self, queries: Queries) -> tuple[Vectors, Vectors]:
+        """The dense parts of queries and papers with the trend as further dimensions: one, and one for each own field.
+
+        The product of two rows is to first order what the score orders by.
+        """
+        library = self.library
+        papers, asked = scoring.with_trend(library.view, library.trend), scoring.with_balance(queries, self.balance)
+        fields = np.flatnonzero(self.own.any(axis=0))
+        gain = np.nan_to_num(library.field_trend - library.trend)
+        in_field = (library.fields[1][:, None] == fields) * gain[:, None]
+        pull = self.own[:, fields] * asked[:, -1:]
+        return np.hstack([asked, pull]).astype(np.float32), np.hstack([papers, in_field]).astype(np.float32)
+
+
+def pull_of(library: Library, profiles: Sequence[Profile]) -> Pull:
+    """How much the trend counts for `profiles`, and the fields that are their own categories or in one as `cs`."""
+    names = library.fields[0]
+    places = _listed_by((name, place) for place, field in enumerate(names) for name in trending.names_of(field))
+    own = np.zeros((len(profiles), len(names)), dtype=bool)
+    for row, profile in enumerate(profiles):
+        own[row, [place for category in profile.categories for place in places.get(category, ())]] = True
+    return Pull(library, np.array([profile.balance for profile in profiles], np.float32), own)
+
+
+def no_pull(library: Library, profiles: int) -> Pull:
+    """The trend counts for nothing: so it is with papers that nobody's votes are known of."""
+    return Pull(library, np.zeros(profiles, np.float32), np.zeros((profiles, len(library.fields[0])), dtype=bool))
+
+
+def nearest(library: Library, queries: Queries, pull: Pull, allowed: list[Mask], wanted: int) -> list[Ints]:
     """For each profile the rows of its candidates, best first: at least `wanted` allowed ones, or all there are.
 
     One exact search serves all profiles; where too few of the found are allowed, it widens until enough are.
     """
-    total = len(library.papers)
+    total, profiles = len(library.papers), len(allowed)
     if queries.direction.shape[1] == 0:  # by words alone there is nothing to search with
         return [np.flatnonzero(mask) for mask in allowed]
-    papers = scoring.with_trend(library.view, library.trend)
-    asked = scoring.with_balance(queries, balance)
-    count, open_profiles = OVER_FETCH, np.arange(len(balance))
-    found: list[Ints] = [np.empty(0, np.int64)] * len(balance)
+    asked, papers = pull.widen(queries)
+    count, open_profiles = OVER_FETCH, np.arange(profiles)
+    found: list[Ints] = [np.empty(0, np.int64)] * profiles
     while len(open_profiles):
         _, rows = index.search(asked[open_profiles], papers, count)
         for profile, candidates in zip(open_profiles, rows, strict=True):

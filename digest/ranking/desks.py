@@ -54,13 +54,13 @@ class Desk:
         self._since = {reader.subscriber.id: reader.since for reader in readers}
         self.queries, self.crowd = registry.find(brief.ranker)(library, brief, self.examples)
         everybody = list(range(len(self.profiles)))
-        self.balance = np.array([profile.balance for profile in self.profiles], np.float32)
+        self.pull = candidates.pull_of(library, self.profiles)
         self.muted = [library.mention_any(wishes.muted_at(profile, now)) for profile in self.profiles]
         self._bonus = [self._bonus_of(profile) for profile in self.profiles]
         self._open = [self._within(profile) & self.new(profile.subscriber_id) for profile in self.profiles]
         most = max((reader.subscriber.papers_per_edition for reader in readers), default=0)
         allowed = [open_ & ~muted for open_, muted in zip(self._open, self.muted, strict=True)]
-        found = candidates.nearest(library, self.queries, self.balance, allowed, WANTED * most)
+        found = candidates.nearest(library, self.queries, self.pull, allowed, WANTED * most)
         self.likeness = self._look_at(everybody, self._with_wished(everybody, found, allowed))
         self.relevance = self.likeness + np.array(self._bonus).reshape(self.likeness.shape)
 
@@ -88,6 +88,11 @@ class Desk:
         """The papers that would match but for a muted word, best first."""
         positions = self.positions[subscriber_id]
         return self._best({place: self._withheld[place] for place in positions if place in self._withheld})
+
+    def trending(self, subscriber_id: int) -> list[int]:
+        """Rows of the subscriber's new papers, those with the most attention for their age first."""
+        new = self.new(subscriber_id)
+        return [int(row) for row in np.argsort(self.library.precedence) if new[row]]
 
     def repeated(self, subscriber_id: int) -> list[Match]:
         """The papers that would match if the subscriber had not seen them, best first."""
@@ -172,7 +177,7 @@ class Desk:
         if not positions:
             return {}
         masks = [shut[position] for position in positions]
-        found = candidates.nearest(self.library, self.queries.rows(positions), self.balance[positions], masks, 0)
+        found = candidates.nearest(self.library, self.queries.rows(positions), self.pull.of(positions), masks, 0)
         likeness = self._look_at(positions, self._with_wished(positions, found, masks))
         return {place: row + self._bonus[place] for place, row in zip(positions, likeness, strict=True)}
 
@@ -196,7 +201,8 @@ class Desk:
         for position, exact in relevances.items():
             rows = np.flatnonzero(_reaches(exact, floor))
             relevance = np.round(exact, EXACT)
-            scores = scoring.blend(relevance[rows], self.library.trend[rows], self.balance[position])
+            trend = self.pull.trend(position, rows)
+            scores = scoring.blend(relevance[rows], trend, self.pull.balance[position])
             for row, score in zip(rows, scores, strict=True):
                 known = best.get(int(row))
                 if known is None or score > known.score:

@@ -1,7 +1,7 @@
 """Drafts: which papers an edition would hold and why, for many subscribers at once. Writes nothing."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -129,6 +129,8 @@ def _draft_teams(subscriber: Subscriber, now: datetime, champion: Draft, challen
 def make_draft(desk: Desk, subscriber: Subscriber) -> Draft:
     """The draft of one of the desk's readers."""
     considered = int(desk.new(subscriber.id).sum())
+    if considered and subscriber.id in desk.brief.newcomers:
+        return Draft(_what_trends(desk, subscriber), considered)
     matches = desk.matches(subscriber.id)
     hidden = _hidden(desk, subscriber, matches)
     if not considered or not matches:
@@ -137,9 +139,21 @@ def make_draft(desk: Desk, subscriber: Subscriber) -> Draft:
     choice = _choose(desk, matches, outside, subscriber.papers_per_edition)
     picks = [
         *(make_pick(desk, matches[place]) for place in choice.rows),
-        *(_outside_pick(desk, row) for row in outside),
+        *(_unasked_pick(desk, row, reasons.outside_reason) for row in outside),
     ]
     return Draft(picks, considered, hidden=hidden, gave_way=choice.gave_way)
+
+
+def _what_trends(desk: Desk, subscriber: Subscriber) -> list[Pick]:
+    """An edition for somebody of whom no interest is known yet: the new papers with the most attention for their age.
+
+    All places are filled, also when nothing may be called trending: what is said of each paper is true of it.
+    """
+    rows, count = desk.trending(subscriber.id)[: reranking.BEST], subscriber.papers_per_edition
+    chosen = reranking.admit(_caps(desk, rows, count), len(rows), count)
+    rest = [place for place in range(len(rows)) if place not in chosen]
+    places = sorted([*chosen, *rest[: count - len(chosen)]])
+    return [_unasked_pick(desk, rows[place], reasons.popular_reason) for place in places]
 
 
 def make_pick(desk: Desk, match: Match) -> Pick:
@@ -179,7 +193,7 @@ def _name_phrase(desk: Desk, match: Match) -> Hidden:
 def _fill_slots(desk: Desk, subscriber: Subscriber, matched: set[int]) -> list[int]:
     """Rows of papers from outside every profile that get a place because they trend, hottest first."""
     count = subscriber.papers_per_edition
-    slots = reranking.trend_slots(float(desk.balance[desk.positions[subscriber.id]].max()), count)
+    slots = reranking.trend_slots(float(desk.pull.balance[desk.positions[subscriber.id]].max()), count)
     rows = [row for row in desk.outside(subscriber.id) if row not in matched] if slots else []
     return [rows[place] for place in reranking.admit(_caps(desk, rows, count), len(rows), slots)]
 
@@ -221,9 +235,10 @@ def _outer_authors(paper: Paper) -> set[tuple[str, ...]]:
     return {lexical.surface(name) for name in (*paper.authors[:1], *last)} - {()}
 
 
-def _outside_pick(desk: Desk, row: int) -> Pick:
+def _unasked_pick(desk: Desk, row: int, give_reason: Callable[[Paper], Reason]) -> Pick:
+    """A paper that no interest asked for."""
     paper = desk.library.papers[row]
-    return Pick(paper, None, float(paper.trend or 0), 0.0, reasons.outside_reason(paper), "")
+    return Pick(paper, None, float(paper.trend or 0), 0.0, give_reason(paper), "")
 
 
 def _why_not(considered: int) -> SkipReason:

@@ -4,20 +4,22 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, tuple_
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, tuple_
 from sqlmodel import Session, col, select
 
 from digest.clock import Schedule, edition_day, local_day, next_slot
+from digest.ranking.briefs import never_had_an_interest
 from digest.ranking.drafts import Draft, Pick
 from digest.tables import Edition, EditionItem, Paper, Profile, Run, SkipReason, Subscriber, SubscriberStatus
 
 SOURCE_MEMORY = timedelta(days=2)  # a failure older than that is no news
+TIME_TO_SAY = timedelta(hours=1)  # what to read, after confirming
 RETRIED = (SkipReason.NO_NEW_PAPERS, SkipReason.NO_MATCH, SkipReason.SOURCE_FAILED)
 
 
 def plan(session: Session, now: datetime, only: int | None = None) -> list[int]:
     """Subscribers whose edition is due, and those whose edition was skipped today but for whom papers came since."""
-    waiting = select(Subscriber.id).where(Subscriber.status == SubscriberStatus.ACTIVE, _has_profile())
+    waiting = select(Subscriber.id).where(are_expecting(now))
     waiting = waiting if only is None else waiting.where(Subscriber.id == only)
     due = waiting.where(Subscriber.next_edition_at <= now)  # type: ignore[operator]  # nullable, and NULL is not due
     newest = session.exec(select(func.max(Paper.first_seen_at)).where(Paper.first_seen_at <= now)).one()
@@ -32,9 +34,17 @@ def plan(session: Session, now: datetime, only: int | None = None) -> list[int]:
     return sorted({*session.exec(due), *session.exec(again)})
 
 
-def _has_profile() -> ColumnElement[bool]:
+def are_expecting(now: datetime) -> ColumnElement[bool]:
+    """Which subscribers are to get editions, each at their own time: active ones who have an interest that is on.
+
+    Who never had one gets what trends, but not before they have had an hour to say what they want: their first edition
+    should be theirs.
+    """
     theirs = select(Profile.id).where(Profile.subscriber_id == Subscriber.id, col(Profile.active))
-    return theirs.where(col(Profile.removed_at).is_(None)).exists()
+    has_interest = theirs.where(col(Profile.removed_at).is_(None)).exists()
+    has_had_time = col(Subscriber.confirmed_at) <= now - TIME_TO_SAY
+    is_active = col(Subscriber.status) == SubscriberStatus.ACTIVE
+    return and_(is_active, or_(has_interest, and_(has_had_time, never_had_an_interest())))
 
 
 def store(session: Session, made: dict[int, Draft], now: datetime, encoder: str) -> Counter[str]:

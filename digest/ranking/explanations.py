@@ -138,8 +138,8 @@ def _account(desk: Desk, place: int, row: int, likeness: tuple[Likeness | None, 
     library, profile, (parts, value) = desk.library, desk.profiles[place], likeness
     granted = _granted(desk, profile, row)
     relevance = round(value + sum(wish.bonus for wish in granted), EXACT)
-    numbers = np.array([relevance], np.float32), library.trend[[row]]
-    trend = scoring.UNKNOWN_TREND if np.isnan(library.trend[row]) else float(library.trend[row])
+    trend = desk.pull.trend(place, np.array([row], np.int64))
+    numbers = np.array([relevance], np.float32), trend
     return Account(
         profile=profile,
         parts=parts,
@@ -148,8 +148,8 @@ def _account(desk: Desk, place: int, row: int, likeness: tuple[Likeness | None, 
         relevance=relevance,
         standing=scoring.stand(value, desk.crowd[place]),
         closeness=float(scoring.blend(*numbers, np.zeros(1, np.float32))[0]),
-        trend=trend,
-        score=float(scoring.blend(*numbers, desk.balance[[place]])[0]),
+        trend=float(scoring.blend(*numbers, np.ones(1, np.float32))[0]),
+        score=float(scoring.blend(*numbers, desk.pull.balance[[place]])[0]),
         limits=_limits(desk, profile, row),
         found=bool(np.isfinite(desk.likeness[place, row])),
         nearest=reasons.nearest_example(library.view.vectors[row], desk.examples, desk.examples.liked[profile.id]),

@@ -106,7 +106,8 @@ def _write_brief(session: Session, trial: Trial, stored: Brief) -> Brief:
     copies = {want.profile.id: profile.id for profile, want in zip(trial.profiles, trial.wanted, strict=True)}
     weights = {(copies[who], paper): weight for (who, paper), weight in stored.weights.items() if who in copies}
     signs = _sign(session, trial)
-    return Brief(active, signs, trial.texts, trial.against, stored.seen, trial.method.ranker, weights)
+    newcomers = frozenset() if trial.wanted else stored.newcomers
+    return Brief(active, signs, trial.texts, trial.against, stored.seen, trial.method.ranker, weights, newcomers)
 
 
 def _sign(session: Session, trial: Trial) -> Signs:

@@ -1,4 +1,4 @@
-"""Why a paper was picked, made of the ranker's own terms, and the one sentence of it that lies closest to the interest.
+"""Why a paper was picked, made of the ranker's own terms, and the one sentence of it that lies nearest to the interest.
 
 A reason is stored as data: {kind, profile, closer_than, crowd, like, words, keywords, authors, trend}. Every number
 in it equals what the ranker used; `explain` puts it into words for a person.
@@ -63,6 +63,11 @@ def outside_reason(paper: Paper) -> Reason:
     """Why a paper from outside every profile is there: it is trending, and nothing else."""
     facts = _trend_of(paper)
     return {"kind": "trending", "trend": facts if trending.deserves_badge(facts) else None}
+
+
+def popular_reason(paper: Paper) -> Reason:
+    """Why a paper is there for somebody of whom no interest is known: others notice it, as far as that is known."""
+    return {"kind": "popular", "votes": (paper.trend_facts or {}).get("votes"), "trend": _trend_of(paper)}
 
 
 def is_followed(author: str, followed: Sequence[str]) -> bool:
@@ -141,6 +146,8 @@ def explain(reason: Reason) -> str:
     """A reason in words, without its trend."""
     if reason["kind"] == "trending":
         return "From outside your interests: trending."
+    if reason["kind"] == "popular":
+        return "Among the new papers with the most votes for their age." if reason["votes"] else "A new paper."
     name, share = reason["profile"], reason["closer_than"]
     closer = f"Closer to “{name}” than {_percent(share, reason['crowd'])} of the newest {reason['crowd']} papers"
     parts = [closer if share >= HALF else f"For “{name}”"]

@@ -58,5 +58,5 @@ def forget(session: Session, subscriber: Subscriber, now: datetime, *, never_aga
     session.exec(delete(OutboxMessage).where(col(OutboxMessage.recipient) == email))
     session.exec(delete(MailedLink).where(col(MailedLink.address) == email))
     session.exec(delete(BounceScore).where(col(BounceScore.address_digest) == suppression.digest_of(email)))
-    privacy.erase(session, subscriber)
+    privacy.erase(session, subscriber, now)
     return stays

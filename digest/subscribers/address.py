@@ -43,7 +43,7 @@ def confirm_address(session: Session, token: str, now: datetime) -> Subscriber:
     subscriber, address = _pressed(session, "address-change", token, now)
     if suppression.suppressed(session, [address]):
         raise InvalidRequest(f"{address} is not to be mailed: choose another address.")
-    _move(session, subscriber, address)
+    _move(session, subscriber, address, now)
     links.void(session, subscriber, "sign-in", now)
     links.void(session, subscriber, "confirm", now)
     if subscriber.status is SubscriberStatus.SUPPRESSED:  # which was about the old address
@@ -59,7 +59,7 @@ def cancel_address(session: Session, token: str, now: datetime) -> Subscriber:
     Every session ends, and every link that was mailed is void, those in editions and feeds too.
     """
     subscriber, address = _pressed(session, "address-cancel", token, now)
-    _move(session, subscriber, address)
+    _move(session, subscriber, address, now)
     links.void_all(session, subscriber, now)
     sessions.end_all(session, subscriber)
     subscriber.link_key, subscriber.feed_key = tokens.draw_key(), tokens.draw_key()
@@ -75,12 +75,12 @@ def _pressed(session: Session, purpose: LinkPurpose, token: str, now: datetime) 
     return subscriber, link.address
 
 
-def _move(session: Session, subscriber: Subscriber, address: str) -> None:
+def _move(session: Session, subscriber: Subscriber, address: str, now: datetime) -> None:
     """Give a subscriber an address that they have proved to be theirs."""
     other = look_up(session, address)
     if other is not None and other.id != subscriber.id:
         if other.status not in GIVES_WAY:
             raise InvalidRequest(f"{address} is subscribed already: sign in with it.")
-        privacy.erase(session, other)
+        privacy.erase(session, other, now)
     subscriber.email = address
     session.flush()

@@ -206,7 +206,7 @@ def refuse(session: Session, token: str, now: datetime) -> None:
     """The press of “Never mail this address again”: only the hash of the address is left of it."""
     who = session.get_one(Subscriber, links.use(session, "confirm", token, now).subscriber_id)
     suppression.suppress(session, who.email, NEVER_AGAIN, now)
-    privacy.erase(session, who)
+    privacy.erase(session, who, now)
 
 
 def sign_in(session: Session, token: str, now: datetime) -> Subscriber:

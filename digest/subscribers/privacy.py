@@ -6,10 +6,11 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, update
 from sqlmodel import Session, SQLModel, col, select
 
 from digest.mail.suppression import digest_of
+from digest.papers import signals
 from digest.tables import (
     BounceScore,
     Edition,
@@ -149,10 +150,17 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def erase(session: Session, subscriber: Subscriber) -> None:
-    """Delete a subscriber with their profiles, editions, messages and votes; only a suppression hash may stay."""
+def erase(session: Session, subscriber: Subscriber, now: datetime) -> None:
+    """Delete a subscriber with their profiles, editions, messages and votes; only a suppression hash may stay.
+
+    Their votes count no more from `now` on: the papers that they wanted more of are counted again.
+    """
+    wanted = select(Paper).join(Feedback, col(Feedback.paper_id) == col(Paper.id)).where(Feedback.value > 0)
+    papers = session.exec(wanted.where(Feedback.subscriber_id == subscriber.id)).all()
     session.delete(subscriber)
     session.flush()
+    for work in sorted({paper.merged_into or paper.id for paper in papers}):
+        signals.count_readers(session, work, now)
 
 
 def plan_tidy(session: Session, now: datetime) -> list[int]:
@@ -167,8 +175,11 @@ def work_tidy(session: Session, now: datetime, ids: Sequence[int]) -> Counter[st
     counts: Counter[str] = Counter()
     gone = select(Subscriber).where(col(Subscriber.id).in_(ids), _is_gone(now)).order_by(col(Subscriber.id))
     for subscriber in session.exec(gone.with_for_update()).all():
-        erase(session, subscriber)
+        erase(session, subscriber, now)
         counts["erased"] += 1
+    forgotten = select(Profile.subscriber_id).where(col(Profile.subscriber_id).in_(ids), _is_forgotten(now))
+    had_one = update(Subscriber).where(col(Subscriber.id).in_(forgotten))
+    session.exec(had_one.values(had_interests=True).execution_options(synchronize_session=False))
     for table, over in _leftovers(now):
         deleted = session.exec(delete(table).where(col(table.subscriber_id).in_(ids), over))
         counts[table.__tablename__] += deleted.rowcount
@@ -191,10 +202,15 @@ def _is_gone(now: datetime) -> ColumnElement[bool]:
     return or_(pending, left)
 
 
+def _is_forgotten(now: datetime) -> ColumnElement[bool]:
+    """An interest that can be restored no more."""
+    return col(Profile.removed_at) <= now - REMOVED
+
+
 def _leftovers(now: datetime) -> Iterable[tuple[Any, ColumnElement[bool]]]:
     """Which rows of a table have had their day."""
     return (
-        (Profile, col(Profile.removed_at) <= now - REMOVED),
+        (Profile, _is_forgotten(now)),
         (MailedLink, or_(col(MailedLink.expires_at) <= now - ENDED, col(MailedLink.used_at) <= now - ENDED)),
         (WebSession, col(WebSession.seen_at) <= now - IDLE),
         (PaperRequest, col(PaperRequest.gave_up_at) <= now - REMOVED),

@@ -20,6 +20,7 @@ class SubscriberStatus(StrEnum):
 class Subscriber(SQLModel, table=True):
     """A person's address with a status and a schedule. `next_edition_at` is all that a tick looks at.
 
+    `had_interests` says that there was one which has been deleted since.
     `link_key` is part of every link in the mail and `feed_key` of every feed's address: a new one voids the old ones.
     """
 
@@ -40,6 +41,7 @@ class Subscriber(SQLModel, table=True):
     confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     paused_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    had_interests: bool = False
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -38,6 +38,10 @@ class Card:
     curve: Sparkline | None = None
 
     @property
+    def stands_out(self) -> bool:
+        return deserves_badge(self.paper.trend_facts) or is_likely(self.paper.trend_facts)
+
+    @property
     def few_authors(self) -> list[str]:
         return self.paper.authors[:FEW_AUTHORS]
 

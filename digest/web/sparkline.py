@@ -46,12 +46,11 @@ def _thin(points: Sequence[Point]) -> list[Point]:
 
 def _tell(start: Point, end: Point) -> str:
     moved = "rose" if end[1] > start[1] else "fell" if end[1] < start[1] else "stayed"
-    same_day = start[0].date() == end[0].date()
-    since, until = (_at(moment, same_day=same_day) for moment, _ in (start, end))
-    if moved == "stayed":
-        return f"Votes stayed at {start[1]:,} from {since} until {until}."
-    return f"Votes {moved} from {start[1]:,} on {since} to {end[1]:,} on {until}."
+    counts = f"from {start[1]:,} to {end[1]:,}" if moved != "stayed" else f"at {start[1]:,}"
+    if start[0].date() == end[0].date():
+        return f"Votes {moved} {counts} between {start[0]:%H:%M} and {end[0]:%H:%M} UTC on {_day(end[0])}."
+    return f"Votes {moved} {counts} between {_day(start[0])} and {_day(end[0])}."
 
 
-def _at(moment: datetime, *, same_day: bool) -> str:
-    return f"{moment.day} {moment:%B %Y}" + (f", {moment:%H:%M} UTC" if same_day else "")
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"

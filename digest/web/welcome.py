@@ -94,7 +94,8 @@ def rate(visit: Visit) -> Response:
         wanted = [trials.stored(session, profile) for profile in profiles.listing(session, reader)]
     found = questions.preview_interests(visit.site.shop, visit.now, reader, wanted)
     interests = {copy.id: want.profile.id for copy, want in zip(found.profiles, wanted, strict=True)}
-    papers = [(pick, list_authors(tuple(pick.paper.authors), pick.paper.author_count)) for pick in found.draft.picks]
+    picks = found.draft.picks if wanted else []  # what trends says nothing of what was asked for
+    papers = [(pick, list_authors(tuple(pick.paper.authors), pick.paper.author_count)) for pick in picks]
     return form.show("welcome_rate", papers=papers, interests=interests, said=visit.form, explain=reasons.explain)
 
 

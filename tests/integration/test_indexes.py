@@ -48,7 +48,7 @@ ROWS += (
         CASE WHEN id % 1000 = 0 THEN NULL ELSE timestamptz '2026-05-06Z' END FROM subscriber""",
 )
 PLANS: dict[str, tuple[Callable[[Session], list[int]], str, str]] = {
-    "due": (lambda session: editions.plan(session, NOW), "Index Only Scan", "ix_subscriber_due"),
+    "due": (lambda session: editions.plan(session, NOW), "Index", "ix_subscriber_due"),
     "compose": (sheets.plan, "Index", "ix_outbox_message_to_compose"),
     "deliver": (lambda session: outbox.plan(session, NOW), "Index", "ix_outbox_message_state_next_at"),
     "lookup": (lambda session: requests.plan(session, NOW + timedelta(hours=1)), "Index", "ix_paper_request_open"),

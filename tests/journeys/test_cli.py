@@ -194,9 +194,11 @@ def test_a_preview_without_papers_says_why_there_is_none(shell: Shell) -> None:
     assert "No edition now:" in shell("preview", ADA).stdout
 
 
-def test_a_preview_for_somebody_without_interests_says_so(shell: Shell) -> None:
+def test_a_preview_for_somebody_without_interests_shows_what_trends(shell: Shell) -> None:
     shell("subscribers", "add", EMMY)
-    assert "No edition now:" in shell("preview", EMMY).stdout
+    assert {pick["why"] for pick in shell.json("preview", EMMY)} == {"A new paper."}
+    text = shell("preview", EMMY).stdout
+    assert "Tell us what you want to read" in Path(text.split("The mail: ")[1].strip()).read_text(encoding="utf-8")
 
 
 def test_search_finds_by_words_and_similar_by_paper(shell: Shell) -> None:
@@ -477,6 +479,13 @@ def test_a_file_that_is_no_database_is_named(shell: Shell) -> None:
     assert "The database cannot be used" in shell.complaint("subscribers", "list")
 
 
+def forget_encoder(shell: Shell) -> None:
+    """As before the first paper: the settings name the encoder, not yet the database."""
+    with sqlite3.connect(shell.folder / "digest.sqlite3") as database:
+        database.execute("DELETE FROM encoder_in_force")
+    database.close()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("SMTP_PORT", "0"), ("ENCODER_PATH", "nowhere"), ("DATABASE_URL", "nonsense"), ("LOG_LEVEL", "LOUD")],
@@ -486,6 +495,7 @@ def test_a_setting_that_cannot_be_used_is_named(
 ) -> None:
     monkeypatch.setenv(f"DIGEST_{name}", value)
     monkeypatch.setenv("DIGEST_ENCODER", "sentence-transformers/all-MiniLM-L6-v2")
+    forget_encoder(shell)
     (line,) = spoken(shell("papers", "search", "mamba", status=2))
     assert f"DIGEST_{name}" in line
 
@@ -615,6 +625,7 @@ def test_doctor_says_what_fails_and_how_to_mend_it(
 ) -> None:
     for name, value in changes.items():
         monkeypatch.setenv(f"DIGEST_{name}", value)
+    forget_encoder(shell)
     state, words = findings(shell, status=1)[check]
     assert state == "fail"
     assert told in words
@@ -644,6 +655,7 @@ def test_doctor_warns_without_failing(
 ) -> None:
     for name, value in changes.items():
         monkeypatch.setenv(f"DIGEST_{name}", value)
+    forget_encoder(shell)
     out = shell("doctor").stdout
     assert told in out
     assert "warn" in out

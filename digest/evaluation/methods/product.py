@@ -30,8 +30,7 @@ def searched(task: Task) -> Scorer:
     def score(readers: Sequence[Reader]) -> Floats:
         queries = ask(library, view, task, readers)
         allowed = [_allowed(reader, len(task.held_out)) for reader in readers]
-        balance = np.zeros(len(readers), np.float32)  # these sets know no votes, so nothing trends
-        found = candidates.nearest(library, queries, balance, allowed, OVER_FETCH)
+        found = candidates.nearest(library, queries, candidates.no_pull(library, len(readers)), allowed, OVER_FETCH)
         scores = np.full((len(readers), len(task.held_out)), -np.inf, np.float32)
         relevance = queries.relevance(library.view)
         for place, rows in enumerate(found):

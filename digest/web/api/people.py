@@ -118,7 +118,7 @@ def erase_subscriber(call: Managing, subscriber_id: Number) -> None:
     """With interests, editions, votes and mail. Nothing is left but the hash of an address that is not to be mailed."""
     with call.shop.database.session() as session:
         subscriber = find(session, subscriber_id)
-        privacy.erase(session, subscriber)
+        privacy.erase(session, subscriber, call.now)
     questions.forget_files(call.shop, subscriber)
 
 

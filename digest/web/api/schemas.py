@@ -272,7 +272,9 @@ class PreviewIn(InterestIn):
 class PickOut(BaseModel):
     paper: PaperOut
     reason: str = Field(description="Why it would come", examples=["Has your keyword “state space”."])
-    highlight: str = Field(description="The sentence of its abstract that lies closest to the interest")
+    highlight: str = Field(
+        description="The sentence of its abstract that lies nearest to what the interest likes and says"
+    )
     outside: bool = Field(description="From outside the interest: it is trending")
 
 

@@ -82,6 +82,10 @@ def trending() -> dict[str, Any]:
     return {"kind": "trending", "trend": TREND}
 
 
+def popular(trend: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"kind": "popular", "votes": 48 if trend else None, "trend": trend}
+
+
 class Page(HTMLParser):
     """The links and the visible words of a page."""
 
@@ -174,6 +178,9 @@ def test_authors_are_the_first_five_and_how_many_more(authors: list[str], count:
             "4 papers: 1 for Mamba, 1 for Robots, 1 for Galaxies and 1 from outside your interests.",
         ),
         ([trending(), trending()], "2 papers from outside your interests."),
+        ([popular(TREND), popular(TREND)], "Trending today: 2 papers."),
+        ([popular(TREND), popular(), popular()], "Trending today: 1 paper, and 2 more of the new ones."),
+        ([popular({"likely": True})], "Nothing is trending today yet: 1 paper of the new ones."),
     ],
 )
 def test_the_summary_counts_papers_by_interest(reasons: list[dict[str, Any]], words: str) -> None:
@@ -192,6 +199,16 @@ def test_a_paper_of_an_interest_that_was_removed_since_is_not_from_outside() -> 
 
 def composed(*reasons: dict[str, Any], **fields: Any) -> Message:
     return compose(SENDER, make_sheet(*reasons, **fields))
+
+
+def test_who_has_not_said_what_to_read_is_asked_in_every_mail() -> None:
+    mail, other = composed(popular(TREND), popular()), composed(match(), trending())
+    asked = "https://papers.example/preferences/interests/new"
+    assert asked in Page(mail.html).links
+    assert set(Page(mail.html).links) == links_in(mail.text)
+    assert "Trending: 48 upvotes in 20 hours" in mail.text
+    assert "outside your interests" not in mail.text + mail.html
+    assert asked not in other.text + other.html
 
 
 def test_text_and_html_carry_the_same_papers_and_links() -> None:

@@ -223,7 +223,7 @@ def test_who_is_erased_during_the_batch_keeps_nobody_else_waiting(post: Post) ->
     def erase(_stage: str, _recipient: str) -> None:
         post.sink.reply = accept
         with post.database.session() as session:
-            privacy.erase(session, session.exec(select(Subscriber).order_by(Subscriber.id)).all()[1])
+            privacy.erase(session, session.exec(select(Subscriber).order_by(Subscriber.id)).all()[1], post.now)
 
     post.sink.reply = erase
     report = post.run_stage()

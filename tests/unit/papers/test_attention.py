@@ -58,7 +58,7 @@ def test_a_paper_gets_its_trend_from_its_votes(database: Database, now: datetime
             "votes": 54,
             "comments": 3,
             "hours": 30.0,
-            "times": round(times, 2),
+            "times": times,
             "source": "huggingface",
         }
         assert paper.trend == pytest.approx(float(trend_score(times)))
@@ -82,7 +82,7 @@ def test_a_count_of_the_future_changes_nothing(database: Database, now: datetime
         assert run(session, now) == [counted.id]
         assert counted.trend_facts is not None
         assert counted.trend_facts["votes"] == 20
-        assert counted.trend_facts["times"] == round(float(times_usual(20, 9.0, usual_votes([20], [9.0]))), 2)
+        assert counted.trend_facts["times"] == float(times_usual(20, 9.0, usual_votes([20], [9.0])))
 
 
 def test_counts_may_fall_and_the_latest_wins(database: Database, now: datetime) -> None:

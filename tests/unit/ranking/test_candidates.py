@@ -1,5 +1,6 @@
 """Which papers an edition may hold, and the search that widens until enough are left."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,10 +16,10 @@ from digest.embeddings.background import Crowd
 from digest.embeddings.encoder import LEXICAL, HashingEncoder, unit
 from digest.embeddings.vectors import paper_text
 from digest.ranking import candidates, scoring
-from digest.ranking.candidates import Library, load_library, nearest
+from digest.ranking.candidates import Library, load_library, nearest, no_pull, pull_of
 from digest.ranking.model import make_model
 from digest.ranking.scoring import Floats, Queries, View
-from digest.tables import Paper
+from digest.tables import Paper, Profile
 from digest.workshop import Workshop
 
 DAY = timedelta(days=1)
@@ -59,13 +60,63 @@ def test_the_best_allowed_papers_are_found_and_enough_of_them(total: int, wanted
     balance = np.array([0.0, 0.3, 0.6], np.float32)
     masks = random.random((3, total)) < np.array([[1.0], [rare], [0.5]])
     scores = scoring.with_balance(queries, balance) @ scoring.with_trend(library.view, library.trend).T
-    found = nearest(library, queries, balance, masks, wanted)
+    found = nearest(library, queries, replace(no_pull(library, 3), balance=balance), masks, wanted)
     for profile, rows in enumerate(found):
         allowed = int(masks[profile].sum())
         assert masks[profile][rows].all()
         assert len(rows) >= min(wanted, allowed)
         best = np.sort(scores[profile][masks[profile]])[::-1][: len(rows)]
         np.testing.assert_allclose(scores[profile][rows], best, atol=1e-5)
+
+
+def set_trend(paper: Paper, field: str, times: float, within: float | None = None) -> None:
+    paper.categories, paper.trend = [field], times / (1 + times)
+    paper.trend_facts = {"times": times} if within is None else {"field": {"name": field, "times": within}}
+
+
+OWN: list[list[str]] = [["cs.SD"], ["cs"], ["math.CO"], []]
+
+
+def test_candidates_are_those_whose_trend_counts_by_the_measure_of_the_profiles_own_fields(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(candidates, "OVER_FETCH", 50)
+    random = np.random.default_rng(7)
+    library = make_library(unit(random.normal(size=(900, 8)).astype(np.float32)))
+    for number, paper in enumerate(library.papers):
+        if number % 5:
+            field = ("cs.SD", "cs.CL", "math.CO")[number % 3]
+            set_trend(paper, field, random.uniform(0.1, 4), random.uniform(0.1, 4) if number % 2 else None)
+    profiles = [Profile(subscriber_id=1, name="", categories=own, balance=0.6) for own in OWN]
+    pull, queries = pull_of(library, profiles), ask(unit(random.normal(size=(4, 8)).astype(np.float32)))
+    rows, every = np.arange(900), [np.ones(900, dtype=bool)] * 4
+    known = [np.nan_to_num(pull.trend(place, rows), nan=scoring.UNKNOWN_TREND) for place in range(4)]
+    scores = queries.direction @ library.view.vectors.T + 6.0 * np.array(known)
+    for place, found in enumerate(nearest(library, queries, pull, every, 1)):
+        assert len(found) == 50
+        best = np.sort(scores[place])[::-1][: len(found)]
+        np.testing.assert_allclose(scores[place][found], best, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (["cs.SD"], [0.75, 0.5, 0.2]),
+        (["cs"], [0.75, 0.5, 0.2]),
+        (["cs.CL"], [0.5, 0.5, 0.2]),
+        (["cs.S"], [0.5, 0.5, 0.2]),
+        ([], [0.5, 0.5, 0.2]),
+    ],
+)
+def test_of_its_own_fields_a_profile_takes_the_trend_by_their_level(own: list[str], expected: list[float]) -> None:
+    library = make_library(np.ones((4, 2), np.float32))
+    set_trend(library.papers[0], "cs.SD", 1.0, 3.0)
+    set_trend(library.papers[1], "cs.SD", 1.0)
+    set_trend(library.papers[2], "math.CO", 0.25, 9.0)
+    library.papers[3].trend, library.papers[3].categories = None, []
+    pull = pull_of(library, [Profile(subscriber_id=1, name="", categories=own)])
+    assert pull.trend(0, np.arange(4))[:3] == pytest.approx(expected)
+    assert np.isnan(pull.trend(0, np.arange(4))[3])
 
 
 def test_ties_go_by_trend_then_votes_then_the_newer_day_then_the_id(now: datetime) -> None:
@@ -82,7 +133,8 @@ def test_it_widens_to_the_last_paper_when_only_that_is_allowed() -> None:
     mask = np.zeros(1001, dtype=bool)
     mask[-1] = True
     queries = ask(np.array([[1, 0]], np.float32))
-    (rows,) = nearest(make_library(vectors), queries, np.zeros(1, np.float32), [mask], 5)
+    library = make_library(vectors)
+    (rows,) = nearest(library, queries, no_pull(library, 1), [mask], 5)
     assert rows.tolist() == [1000]
 
 
@@ -90,7 +142,7 @@ def test_by_words_alone_all_allowed_papers_are_candidates() -> None:
     library = make_library(np.empty((4, 0), np.float32))
     mask = np.array([True, False, True, True])
     queries = ask(np.empty((1, 0), np.float32))
-    (rows,) = nearest(library, queries, np.zeros(1, np.float32), [mask], 1)
+    (rows,) = nearest(library, queries, no_pull(library, 1), [mask], 1)
     assert rows.tolist() == [0, 2, 3]
 
 

@@ -385,9 +385,9 @@ def test_an_empty_store_has_no_new_papers(shop: Workshop, now: datetime) -> None
 
 
 @pytest.mark.usefixtures("crowd")
-def test_a_subscriber_without_an_interest_has_no_match(shop: Workshop, now: datetime, fill: Fill) -> None:
+def test_a_subscriber_whose_interests_are_off_has_no_match(shop: Workshop, now: datetime, fill: Fill) -> None:
     fill("mamba", 1)
-    assert draft(shop, now, add_reader(shop, now)[0]).skip_reason is SkipReason.NO_MATCH
+    assert draft(shop, now, add_reader(shop, now, "mamba", active=False)[0]).skip_reason is SkipReason.NO_MATCH
 
 
 @pytest.mark.parametrize(
@@ -534,3 +534,69 @@ def test_for_nobody_there_is_no_draft(shop: Workshop, now: datetime, fill: Fill)
     with shop.database.session(write=False) as session:
         library = shop.library(session, now - 7 * DAY, now)
         assert drafts.draft(session, library, [], now, Method()) == {}
+
+
+def test_a_newcomer_gets_what_trends_until_they_say_what_they_want(shop: Workshop, now: datetime, fill: Fill) -> None:
+    cold = fill("mamba", 9, trend=0.2, trend_facts=HOT | {"votes": 1, "times": 0.3})
+    hot = [*fill("galaxy", 2, trend=0.9, trend_facts=HOT), *fill("robot", 2, trend=0.8, trend_facts=HOT)]
+    with shop.database.session() as session:
+        newcomer = make_subscriber(session, now, papers_per_edition=6)
+        silent = make_subscriber(session, now)
+        make_profile(session, silent, active=False)
+    reader, _ = add_reader(shop, now, "protein")
+    made, nothing, personal = draft_all(shop, now, newcomer, silent, reader)
+    assert [pick.paper.id for pick in made.picks[:4]] == [paper.id for paper in hot]
+    assert len(made.picks) == 6
+    assert ids(made) - ids(hot) <= ids(cold)
+    assert {pick.profile_id for pick in made.picks} == {None}
+    assert [pick.reason["trend"] for pick in made.picks] == [HOT] * 4 + [None] * 2
+    assert (made.considered, made.skip_reason) == (13, None)
+    assert (nothing.picks, nothing.skip_reason) == ([], SkipReason.NO_MATCH)
+    assert personal.picks == []
+    assert [listed(found) for found in draft_all(shop, now, newcomer)] == [listed(made)]
+
+
+def listed(made: Draft) -> list[tuple[int, Reason]]:
+    return [(pick.paper.id, pick.reason) for pick in made.picks]
+
+
+@pytest.mark.parametrize("encoder", ["hashing", LEXICAL])
+def test_a_newcomer_gets_a_full_edition_when_nothing_trends(
+    shop: Workshop, now: datetime, fill: Fill, encoder: str
+) -> None:
+    shop.encoder_name = encoder
+    fill("mamba", 12)
+    fill("robot", 3, announced_at=now - 2 * DAY)
+    with shop.database.session() as session:
+        newcomer = make_subscriber(session, now, papers_per_edition=10)
+    made = draft(shop, now, newcomer)
+    assert len(made.picks) == 10
+    assert all(pick.reason["votes"] is None for pick in made.picks)
+    with shop.database.session() as session:
+        send(session, now, newcomer, [pick.paper for pick in made.picks], OutboxState.SENT)
+    assert len(draft(shop, now, newcomer).picks) == 5
+
+
+@pytest.mark.usefixtures("crowd")
+@pytest.mark.parametrize(
+    ("categories", "first"), [([], "cs.CL"), (["cs.CL"], "cs.CL"), (["cs.CL", "cs.SD"], "cs.SD"), (["cs"], "cs.SD")]
+)
+def test_in_the_own_categories_the_trend_is_measured_by_the_field(
+    shop: Workshop, now: datetime, fill: Fill, categories: list[str], first: str
+) -> None:
+    for field, times, within in (("cs.CL", 1.5, 1.2), ("cs.SD", 1.0, 2.5)):
+        facts = {"votes": 20, "hours": 20.0, "times": times, "field": {"name": field, "times": within}}
+        fill("mamba", 1, title="Mamba", categories=[field], trend=times / (1 + times), trend_facts=facts, prior=1.0)
+    made = draft(shop, now, add_reader(shop, now, "mamba", categories=categories, balance=0.6)[0])
+    assert made.picks[0].paper.categories == [first]
+
+
+@pytest.mark.usefixtures("crowd")
+def test_the_reason_tells_the_number_that_the_ranker_went_by(shop: Workshop, now: datetime, fill: Fill) -> None:
+    facts = {"votes": 20, "hours": 20.0, "times": 1.0, "field": {"name": "cs.SD", "times": 2.5}}
+    fill("mamba", 1, categories=["cs.SD"], trend=0.5, trend_facts=facts, prior=1.0)
+    inside, outside = (add_reader(shop, now, "mamba", categories=own)[0] for own in (["cs.SD"], []))
+    told, plain = draft_all(shop, now, inside, outside)
+    assert told.picks[0].reason["trend"] == facts | {"times": 2.5, "for": "cs.SD"}
+    assert plain.picks[0].reason["trend"] is None
+    assert told.picks[0].score > plain.picks[0].score

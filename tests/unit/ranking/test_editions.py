@@ -57,7 +57,7 @@ def reader(database: Database, now: datetime) -> Subscriber:
         return add_reader(session, now, next_edition_at=now - 2 * HOUR)
 
 
-def test_active_subscribers_with_an_interest_are_due_when_their_moment_has_come(
+def test_active_subscribers_with_an_interest_or_who_never_had_one_are_due_when_their_moment_has_come(
     database: Database, now: datetime
 ) -> None:
     with database.session() as session:
@@ -70,7 +70,11 @@ def test_active_subscribers_with_an_interest_are_due_when_their_moment_has_come(
         make_subscriber(session, now)
         make_profile(session, make_subscriber(session, now), active=False)
         make_profile(session, make_subscriber(session, now), removed_at=now)
-    assert plan(database, now) == due
+        make_profile(session, make_subscriber(session, now, confirmed_at=now - DAY), active=False)
+        make_subscriber(session, now, confirmed_at=now - DAY, had_interests=True)
+        make_subscriber(session, now, confirmed_at=now - HOUR + timedelta(seconds=1))
+        newcomer = make_subscriber(session, now, confirmed_at=now - HOUR)
+    assert plan(database, now) == [*due, newcomer.id]
     assert plan(database, now, only=due[1]) == due[1:]
     assert plan(database, now, only=due[1] + 1) == []
 

@@ -296,6 +296,24 @@ def test_what_comes_from_outside_says_so() -> None:
     assert reasons.explain(reasons.outside_reason(Paper(trend_facts=HOT))) == "From outside your interests: trending."
 
 
+@pytest.mark.parametrize(
+    ("facts", "words", "told"),
+    [
+        (HOT, "Among the new papers with the most votes for their age.", HOT),
+        (HOT | {"votes": 3}, "Among the new papers with the most votes for their age.", None),
+        (HOT | {"votes": 0}, "A new paper.", None),
+        ({"prior": 1.2, "likely": False}, "A new paper.", None),
+        ({"prior": 2.2, "likely": True}, "A new paper.", {"prior": 2.2, "likely": True}),
+        (None, "A new paper.", None),
+    ],
+)
+def test_what_others_notice_says_no_more_than_is_known(
+    facts: dict[str, Any] | None, words: str, told: dict[str, Any] | None
+) -> None:
+    reason = reasons.popular_reason(Paper(trend_facts=facts))
+    assert (reasons.explain(reason), reason["trend"]) == (words, told)
+
+
 def test_a_trend_is_explained_by_its_counts() -> None:
     said = "Trending: 90 upvotes in 20 hours, 5 times what is usual by then."
     assert reasons.explain_trend(HOT) == said

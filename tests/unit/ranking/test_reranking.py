@@ -47,7 +47,7 @@ def cases(draw: st.DrawFn, most: int = 90) -> Case:
         scores=np.sort(random.random(rows).astype(np.float32))[::-1],
         vectors=unit(random.normal(size=(rows, draw(st.integers(0, 4)))).astype(np.float32)),
         profiles=owners,
-        groups=[random.choice(9, 2).tolist()[: random.integers(0, 3)] for _ in range(rows)],
+        groups=[random.choice(9, 2, replace=False).tolist()[: random.integers(0, 3)] for _ in range(rows)],
         weights={int(owner): draw(st.floats(0.1, 10)) for owner in sorted(set(owners.tolist()))},
         most=draw(st.integers(1, 5)),
         count=draw(st.integers(0, 20)),

@@ -91,7 +91,7 @@ def by_hand(evidence: Evidence, contrast: Floats, papers: View, own: NDArray[np.
     """
     strangers = np.flatnonzero(~own)
     share = len(strangers) / (len(strangers) + 20)
-    worths = np.array([2 if likes == 0 else likes for likes in evidence.likes])
+    worths = np.where(evidence.likes == 0, scoring.WORDS_WORTH, evidence.likes)
     whole = np.zeros(len(papers.vectors))
     for row, sign in enumerate(evidence.sign):
         mean, taste = evidence.vectors[row], evidence.tastes[row]
@@ -182,12 +182,15 @@ def test_more_shared_words_never_lower_relevance() -> None:
     assert (np.diff(queries.relevance(make_view(vectors, texts))[0]) > 0).all()
 
 
-@pytest.mark.parametrize(("likes", "words_win"), [(1, True), (20, False)])
-def test_likes_outgrow_words(likes: int, words_win: bool) -> None:
-    evidence = make_evidence(axes([1.0], [0.0, 1.0]), owner=[0, 0], likes=[0, likes])
-    queries, _ = fold(evidence, random_view(300))
-    as_words, as_likes = queries.relevance(make_view(axes([1.0], [0.0, 1.0])))[0]
-    assert (as_words > as_likes) == words_win
+def test_likes_outgrow_words() -> None:
+    crowd, papers = random_view(300), make_view(axes([1.0], [0.0, 1.0], [0.0, 0.0, 1.0]))
+    ahead = []
+    for likes in (1, 3, 9, 30):
+        queries, _ = fold(make_evidence(axes([1.0], [0.0, 1.0]), owner=[0, 0], likes=[0, likes]), crowd)
+        as_words, as_likes, neither = queries.relevance(papers)[0]
+        ahead.append(as_likes - as_words)
+        assert as_words > neither + 0.05
+    assert (np.diff(ahead) > 0).all()
 
 
 def test_a_dislike_lowers_papers_like_it() -> None:

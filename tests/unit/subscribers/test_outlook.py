@@ -46,6 +46,31 @@ def test_what_is_said_to_be_due_is_what_a_run_finds_due(
         assert look_ahead(session, reader, now).is_due == (editions.plan(session, now) == [reader.id])
 
 
+@pytest.mark.parametrize("minutes", [0, 59, 60, 61])
+def test_who_has_not_said_what_to_read_gets_what_trends_after_an_hour(
+    database: Database, now: datetime, minutes: int
+) -> None:
+    with database.session() as session:
+        confirmed = now - timedelta(minutes=minutes)
+        reader = make(session, now, confirmed_at=confirmed, next_edition_at=confirmed)
+        seen = look_ahead(session, reader, now)
+        assert (seen.moment, seen.hindrances, seen.is_popular) == (confirmed + timedelta(hours=1), (), True)
+        assert seen.is_due == (minutes >= 60) == (editions.plan(session, now) == [reader.id])
+        make_profile(session, reader)
+        assert editions.plan(session, now) == [reader.id]
+        assert not look_ahead(session, reader, now).is_popular
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_who_wants_nothing_any_more_gets_nothing(database: Database, now: datetime, *, removed: bool) -> None:
+    with database.session() as session:
+        reader = make(session, now, confirmed_at=now - LATER, next_edition_at=now)
+        make_profile(session, reader, active=False, removed_at=now - LATER if removed else None)
+        seen = look_ahead(session, reader, now)
+        assert (seen.is_due, seen.is_popular, len(seen.hindrances)) == (False, False, 1)
+        assert editions.plan(session, now) == []
+
+
 @pytest.mark.parametrize(
     ("status", "hindrance"),
     [
@@ -60,8 +85,10 @@ def test_what_keeps_editions_from_coming_is_named(
 ) -> None:
     with database.session() as session:
         reader = make(session, now, status=status)
+        assert look_ahead(session, reader, now).hindrances == (hindrance,)
+        profile = make_profile(session, reader, active=False, removed_at=now)
         assert look_ahead(session, reader, now).hindrances == (hindrance, Hindrance.NO_INTEREST)
-        profile = make_profile(session, reader, active=False)
+        profile.removed_at = None
         assert look_ahead(session, reader, now).hindrances == (hindrance, Hindrance.ALL_OFF)
         profile.active = True
         seen = look_ahead(session, reader, now)

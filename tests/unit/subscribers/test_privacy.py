@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from factories import like, make_paper, make_profile, make_subscriber
 from sqlalchemy import text
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col, select
 
 from digest.db import Database
 from digest.mail.suppression import digest_of, suppress, suppressed
+from digest.papers.signals import count_readers
+from digest.ranking import briefs
 from digest.subscribers.privacy import SECTIONS, erase, export, plan_tidy, work_tidy
 from digest.tables import (
     BounceScore,
@@ -24,12 +26,14 @@ from digest.tables import (
     PaperRequest,
     Profile,
     ProfileVector,
+    Signal,
     Subscriber,
     SubscriberStatus,
     WebSession,
 )
 
 DAY = timedelta(days=1)
+PUBLIC = {"paper", "paper_external_id", "paper_listing", "signal"}
 SECRETS = ("ada@example.org", "Ada Lovelace", "analytical engines", "ada's key")
 
 
@@ -96,6 +100,7 @@ def fill(session: Session, subscriber: Subscriber, now: datetime) -> None:
             ),
         ]
     )
+    count_readers(session, paper.id, now)
 
 
 def everything(database: Database) -> dict[str, list[str]]:
@@ -107,13 +112,13 @@ def everything(database: Database) -> dict[str, list[str]]:
         }
 
 
-def test_nothing_that_names_an_erased_person_is_left(database: Database, ada: Subscriber) -> None:
+def test_nothing_that_names_an_erased_person_is_left(database: Database, ada: Subscriber, now: datetime) -> None:
     before = " ".join(row for rows in everything(database).values() for row in rows)
     assert all(secret in before.replace("\\'", "'") for secret in SECRETS)
     with database.session() as session:
-        erase(session, ada)
+        erase(session, ada, now)
     left = {name: rows for name, rows in everything(database).items() if rows}
-    assert set(left) == {"paper", "paper_external_id"}
+    assert set(left) == PUBLIC
     assert not [secret for secret in SECRETS if secret in str(left)]
 
 
@@ -123,13 +128,25 @@ def test_what_belongs_to_others_is_untouched(database: Database, ada: Subscriber
         fill(session, bob, now)
     before = everything(database)
     with database.session() as session:
-        erase(session, ada)
+        erase(session, ada, now)
     after = everything(database)
     for name, rows in after.items():
-        assert set(rows) <= set(before[name])
-        assert len(rows) == (len(before[name]) if name in {"paper", "paper_external_id"} else len(before[name]) // 2), (
-            name
-        )
+        assert set(rows) <= set(before[name]) or name == "signal"  # the papers of who is gone are counted again
+        assert len(rows) == (len(before[name]) if name in PUBLIC else len(before[name]) // 2), name
+
+
+def test_the_votes_of_who_is_erased_count_no_more(database: Database, ada: Subscriber, now: datetime) -> None:
+    with database.session() as session:
+        liked = session.exec(select(Feedback.paper_id)).one()
+        double, disliked = make_paper(session, now, merged_into=liked), make_paper(session, now)
+        bob, eve = make_subscriber(session, now), make_subscriber(session, now)
+        for who, paper, value in ((bob, double, 1), (eve, double, 1), (bob, disliked, -1), (ada, disliked, -1)):
+            session.add(Feedback(subscriber_id=who.id, paper_id=paper.id, value=value, created_at=now))
+        assert count_readers(session, liked, now) == 3
+        for number, who in enumerate((ada, bob), 1):
+            erase(session, session.get_one(Subscriber, who.id), now + number * DAY)
+        query = select(Signal.paper_id, Signal.value).order_by(col(Signal.observed_at))
+        assert session.exec(query).all() == [(liked, 3), (liked, 2), (liked, 1)]
 
 
 def test_a_suppression_outlives_the_person_without_their_address(
@@ -137,7 +154,7 @@ def test_a_suppression_outlives_the_person_without_their_address(
 ) -> None:
     with database.session() as session:
         suppress(session, SECRETS[0], "asked never to be mailed", now)
-        erase(session, ada)
+        erase(session, ada, now)
         assert suppressed(session, [SECRETS[0]]) == {SECRETS[0]}
     assert SECRETS[0] not in str(everything(database))
 
@@ -233,6 +250,8 @@ def add_link(database: Database, person: Subscriber, now: datetime, **fields: An
 
 
 def test_what_has_had_its_day_goes_and_its_owner_stays(database: Database, ada: Subscriber, now: datetime) -> None:
+    with database.session() as session:
+        session.get_one(Subscriber, ada.id).had_interests = True
     before = everything(database)
     with database.session() as session:
         common = {"subscriber_id": ada.id, "created_at": now - 90 * DAY}
@@ -244,6 +263,20 @@ def test_what_has_had_its_day_goes_and_its_owner_stays(database: Database, ada: 
     gone = {"profile": 1, "web_session": 1, "paper_request": 1, "mailed_link": 2}
     assert tidy(database, now) == ([ada.id], gone)
     assert everything(database) == before
+
+
+def test_of_an_interest_that_has_had_its_day_it_stays_known_that_there_was_one(
+    database: Database, now: datetime
+) -> None:
+    people = [make_person(database, now) for _ in range(2)]
+    removed = {"name": "gone", "active": False, "removed_at": now - 30 * DAY, "created_at": now - 90 * DAY}
+    with database.session() as session:
+        session.add(Profile(subscriber_id=people[0].id, **removed))
+    with database.session() as session:
+        assert not briefs.is_newcomer(session, people[0])
+    assert tidy(database, now) == ([people[0].id], {"profile": 1})
+    with database.session() as session:
+        assert [briefs.is_newcomer(session, session.get_one(Subscriber, who.id)) for who in people] == [False, True]
 
 
 def test_what_still_has_a_use_stays(database: Database, ada: Subscriber, now: datetime) -> None:

@@ -33,6 +33,12 @@ def test_a_paper_with_a_badge_is_called_trending_and_its_votes_are_told_once() -
     assert told({"votes": 45}, 0, BADGE | {"times": 1.1}) == "45 votes."
 
 
+def test_only_what_trends_stands_out() -> None:
+    facts = (BADGE, {"likely": True}, BADGE | {"votes": 3}, {"likely": False}, None)
+    shown = [cards.Card(Paper(trend_facts=fact), "", "9 votes.").stands_out for fact in facts]
+    assert shown == [True, True, False, False, False]
+
+
 @pytest.mark.parametrize(
     ("relevance", "phrases", "words"),
     [

@@ -43,7 +43,7 @@ def test_a_paper_is_shown_with_all_that_is_known(shop: Workshop, browser: Browse
     assert "and 6 more" in page
     assert 'href="https://arxiv.org/pdf/2605.00001"' in page
     assert "9 votes." in page
-    assert f'<title id="spark-{paper.id}">Votes rose from 2 on 6 May 2026 to 9 on 7 May 2026.</title>' in page
+    assert f'<title id="spark-{paper.id}">Votes rose from 2 to 9 between 6 May 2026 and 7 May 2026.</title>' in page
     assert f'<link rel="canonical" href="{shop.settings.base_url}/papers/{paper.id}">' in page
     assert "style=" not in page
     assert "More like this" not in page

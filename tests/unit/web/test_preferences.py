@@ -149,10 +149,22 @@ def test_nobody_without_an_interest_waits_for_an_edition_in_vain(
     with shop.database.session() as session:
         profiles.remove(session, session.get_one(Profile, profile.id), now)
     page = browser.get("/preferences").text
-    assert "You get no edition until you add an interest" in page
-    assert 'href="/welcome/topics"' in page
+    assert "You have removed all your interests, so no edition comes" in page
     assert "No edition comes until you add an interest." in page
     assert f'action="/preferences/interests/{profile.id}/restore"' in page
+
+
+def test_who_never_said_what_to_read_is_told_what_comes(
+    browser: Browser, shop: Workshop, ada: Subscriber, now: datetime
+) -> None:
+    with shop.database.session() as session:
+        session.delete(profiles.listing(session, ada)[0])
+        who = session.get_one(Subscriber, ada.id)
+        who.confirmed_at = who.next_edition_at = now - timedelta(hours=2)
+    page = browser.get("/preferences").text
+    assert "Until you do, your editions hold what is trending." in page
+    assert 'href="/welcome/topics"' in page
+    assert "comes within minutes" in page
 
 
 def test_what_was_removed_long_ago_is_not_offered_any_more(

@@ -21,15 +21,15 @@ def test_a_curve_runs_from_the_first_count_to_the_last() -> None:
     assert curve is not None
     assert curve.path == "M4 60 L160 32 L316 4"
     assert curve.end == (316, 4)
-    assert curve.words == "Votes rose from 0 on 20 April 2026 to 10 on 22 April 2026."
+    assert curve.words == "Votes rose from 0 to 10 between 20 April 2026 and 22 April 2026."
 
 
 def test_the_words_tell_a_fall_and_a_standstill_and_the_hours_of_one_day() -> None:
     fell, stayed = draw([(START, 1200), (START + DAY, 7)]), draw([(START, 3), (START + timedelta(hours=2), 3)])
     assert fell is not None
     assert stayed is not None
-    assert fell.words == "Votes fell from 1,200 on 20 April 2026 to 7 on 21 April 2026."
-    assert stayed.words == "Votes stayed at 3 from 20 April 2026, 09:30 UTC until 20 April 2026, 11:30 UTC."
+    assert fell.words == "Votes fell from 1,200 to 7 between 20 April 2026 and 21 April 2026."
+    assert stayed.words == "Votes stayed at 3 between 09:30 and 11:30 UTC on 20 April 2026."
 
 
 @given(
@@ -50,4 +50,4 @@ def test_of_very_many_points_some_are_drawn_and_the_first_and_the_last_among_the
     assert curve.path.count("L") <= MOST_POINTS
     assert curve.path.startswith("M4 60 ")
     assert curve.path.endswith("L316 4")
-    assert "to 5,000 on" in curve.words
+    assert "to 5,000 between" in curve.words

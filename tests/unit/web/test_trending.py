@@ -156,7 +156,7 @@ def test_papers_have_the_curve_of_their_votes_and_late_risers_a_section(
             moment = now - days * DAY
             session.add(Signal(paper_id=paper.id, source="hf", kind="votes", observed_at=moment, value=value))
     page = browser.get("/trending/2026-05-06").text
-    assert f'<title id="spark-{new.id}">Votes rose from 2 on 6 May 2026' in page
+    assert f'<title id="spark-{new.id}">Votes rose from 2 to 7 between' in page
     assert page.index("New one") < page.index("Late risers</h2>") < page.index("Late one")
     assert "Rose late: from 4 votes to 60." in page
     assert "Late risers" not in browser.get("/trending/2026-05-06?cat=cs.SD").text

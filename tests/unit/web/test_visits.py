@@ -68,10 +68,10 @@ def test_a_visit_is_written_down_once_an_hour(shop: Workshop, browser: Browser, 
 
 @ONE_DATABASE
 @pytest.mark.usefixtures("ada")
-def test_a_session_of_somebody_who_is_gone_is_over(shop: Workshop, browser: Browser) -> None:
+def test_a_session_of_somebody_who_is_gone_is_over(shop: Workshop, browser: Browser, now: datetime) -> None:
     browser.sign_in(ADA)
     with shop.database.session() as session:
-        privacy.erase(session, optin.find(session, ADA))
+        privacy.erase(session, optin.find(session, ADA), now)
     answer = browser.get("/help")
     assert answer.status_code == 200
     assert "Sign in</a>" in answer.text
@@ -88,7 +88,7 @@ def test_the_address_of_a_page_is_not_made_of_the_host_header(browser: Browser) 
 @ONE_DATABASE
 @pytest.mark.usefixtures("ada")
 def test_who_is_deleted_while_their_press_is_under_way_is_signed_out(
-    shop: Workshop, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    shop: Workshop, browser: Browser, monkeypatch: pytest.MonkeyPatch, now: datetime
 ) -> None:
     browser.sign_in(ADA)
     page = browser.get("/preferences/feeds")
@@ -97,7 +97,7 @@ def test_who_is_deleted_while_their_press_is_under_way_is_signed_out(
     def recognise_and_erase(visit: Visit, secret: str) -> None:
         recognise(visit, secret)
         with shop.database.session() as session:
-            privacy.erase(session, optin.find(session, ADA))
+            privacy.erase(session, optin.find(session, ADA), now)
 
     with monkeypatch.context() as patch:
         patch.setattr(visits, "_recognise", recognise_and_erase)
