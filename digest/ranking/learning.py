@@ -14,12 +14,12 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from digest.db import Database, batches
-from digest.embeddings import lexical
+from digest.embeddings import background, lexical
 from digest.embeddings.encoder import Vectors
 from digest.embeddings.vectors import from_bytes, paper_text, rankable, to_bytes
 from digest.ranking import fusion, scoring
 from digest.ranking.fusion import Fusion
-from digest.ranking.model import Model, load_model, make_model
+from digest.ranking.model import Model, make_model
 from digest.ranking.profiles import average
 from digest.ranking.scoring import Matrix
 from digest.ranking.tastes import Ints, factorise
@@ -50,15 +50,15 @@ def plan(session: Session, encoder: str, now: datetime) -> list[int]:
 def refresh(database: Database, encoder: str, now: datetime) -> int:
     """Learn anew from all that is liked; returns from how many readers. The database is locked only to store it."""
     with database.session(write=False) as session:
-        model = load_model(session, encoder)
+        crowd = background.load(session, encoder)
         papers, likes = _read(session, encoder)
-    if model is None or len(likes) < LEAST_READERS:
+    if crowd is None or len(likes) < LEAST_READERS:
         return 0
     counts = lexical.count_terms([paper_text(paper) for paper, _ in papers])
-    width = len(model.crowd.mean)
+    width = len(crowd.mean)
     content = b"".join(vector for _, vector in papers)
     vectors = from_bytes(content, width) if width else np.empty((len(papers), 0), np.float32)
-    learnt = study(make_model(encoder, model.crowd), vectors, counts, likes)
+    learnt = study(make_model(encoder, crowd), vectors, counts, likes)
     with database.session() as session:
         for old in session.exec(select(LearntRanking).where(LearntRanking.encoder == encoder)):
             session.delete(old)
@@ -88,6 +88,7 @@ def study(model: Model, vectors: Vectors, counts: Matrix, likes: Sequence[Ints])
     likes = [rows for rows in likes if len(rows) >= LEAST_LIKES]
     if len(likes) < LEAST_READERS:
         return model
+    model = replace(model, liked=vectors)
     chance = np.random.default_rng(len(likes))
     hidden = np.zeros(len(vectors), dtype=bool)
     count = min(max(1, int(HIDDEN * len(vectors))), RANKED)
@@ -96,15 +97,15 @@ def study(model: Model, vectors: Vectors, counts: Matrix, likes: Sequence[Ints])
     tested = np.array([place for place, rows in enumerate(likes) if 0 < len(kept[place]) < len(rows)], np.int64)
     tested = chance.permutation(tested)[:MOST_READERS]
     if len(tested) < LEAST_READERS:
-        return replace(model, liked=vectors, factors=_find_tastes(vectors, likes))
+        return replace(model, factors=_find_tastes(vectors, likes))
     newcomers = tested[: len(tested) // 2]
     cut = list(kept)
     for place in newcomers:
         cut[place] = chance.permutation(kept[place])[:NEWCOMER]
     gone = [rows[hidden[rows]] for rows in likes]
-    many = _rehearse(replace(model, liked=vectors), counts, (kept, gone), tested, model.fusion.many)
-    few = _rehearse(replace(model, liked=vectors), counts, (cut, gone), newcomers, model.fusion.few)
-    return replace(model, fusion=Fusion(few, many), liked=vectors, factors=_find_tastes(vectors, likes))
+    many = _rehearse(model, counts, (kept, gone), tested, model.fusion.many)
+    few = _rehearse(model, counts, (cut, gone), newcomers, model.fusion.few)
+    return replace(model, fusion=Fusion(few, many), factors=_find_tastes(vectors, likes))
 
 
 def _rehearse(

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from digest.embeddings import lexical
+from digest.embeddings.encoder import unit
 from digest.ranking.fusion import Fusion
 
 Floats = NDArray[np.float32]
@@ -94,10 +95,10 @@ def measure(evidence: Evidence, contrast: Floats, papers: View) -> Floats:
     """The four signals of each paper for each piece of evidence: (evidence, papers, 4)."""
     return np.stack(
         [
-            _unit(evidence.vectors) @ papers.vectors.T,
+            unit(evidence.vectors) @ papers.vectors.T,
             contrast @ papers.vectors.T,
             lexical.overlap(evidence.lift, papers.saturated),
-            _unit(evidence.tastes) @ papers.tastes.T,
+            unit(evidence.tastes) @ papers.tastes.T,
         ],
         axis=2,
     )
@@ -128,10 +129,10 @@ def fold(evidence: Evidence, contrast: Floats, crowd: View, own: Mask, fusion: F
     """
     found, relevances = calibrate(evidence, measure(evidence, contrast, crowd), own, fusion)
     mix = sparse.diags(1 / found.scale) @ found.shares
-    dense = found.weights[:, [0]] * _unit(evidence.vectors) + found.weights[:, [1]] * contrast
+    dense = found.weights[:, [0]] * unit(evidence.vectors) + found.weights[:, [1]] * contrast
     queries = Queries(
         direction=np.asarray(mix @ dense, np.float32),
-        company=np.asarray(mix @ (found.weights[:, [3]] * _unit(evidence.tastes)), np.float32),
+        company=np.asarray(mix @ (found.weights[:, [3]] * unit(evidence.tastes)), np.float32),
         lift=sparse.csr_matrix(mix @ sparse.diags(found.weights[:, 2]) @ evidence.lift, dtype=np.float32),
         offset=np.asarray(mix @ (found.weights * found.means).sum(axis=1) + found.centre / found.scale, np.float32),
     )
@@ -249,8 +250,3 @@ def with_balance(queries: Queries, balance: Floats) -> Floats:
     """The dense part of queries with the trend's pull as one more dimension: `blend` to first order at its middle."""
     pull = 4 * balance / (1 - balance)
     return np.column_stack([queries.direction, queries.company, pull]).astype(np.float32)
-
-
-def _unit(rows: Floats) -> Floats:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)
