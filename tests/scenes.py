@@ -59,12 +59,17 @@ def sent(shop: Workshop) -> list[Envelope]:
 
 
 def rows(shop: Workshop, table: type[SQLModel]) -> list[dict[str, object]]:
+    """What a table holds, by its key: PostgreSQL names no order of its own, and moves what is written again."""
     with shop.database.session(write=False) as session:
-        return [row.model_dump() for row in session.exec(select(table))]
+        return [row.model_dump() for row in session.exec(select(table).order_by(*table.__table__.primary_key))]  # type: ignore[attr-defined]
 
 
 def everything(shop: Workshop) -> list[str]:
     """The whole content of the database, but the records of runs."""
     with shop.database.session(write=False) as session:
         tables = [table for table in SQLModel.metadata.sorted_tables if table.name != "run"]
-        return [f"{table.name} {row!r}" for table in tables for row in session.connection().execute(table.select())]
+        return [
+            f"{table.name} {row!r}"
+            for table in tables
+            for row in session.connection().execute(table.select().order_by(*table.primary_key))
+        ]
