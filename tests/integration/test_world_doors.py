@@ -1,6 +1,5 @@
 """The doors of a world without faults speak as the sources do."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -8,22 +7,10 @@ from xml.etree.ElementTree import Element
 import pytest
 from defusedxml.ElementTree import fromstring
 from world import FaultServer, Sizes, World
-from world.asking import CLIENT, LIST, error, get, harvest, ids, texts, value, xml
-from world.moments import harvestable_at, midnight
+from world.asking import CLIENT, INVITATION, LIST, error, get, harvest, ids, texts, value, xml
+from world.moments import DAY, harvestable_at, midnight
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-INVITATION = "Example.cc/2026/Conference/-/Submission"
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return World(1, 200)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture

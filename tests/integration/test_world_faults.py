@@ -1,7 +1,6 @@
 """The fault server does every fault that it names, and is calm in the end."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from xml.etree.ElementTree import ParseError
 
@@ -9,23 +8,11 @@ import httpx
 import pytest
 from defusedxml.ElementTree import fromstring
 from world import FAULTS, Ask, FaultServer, Mischief, Sizes, World
-from world.asking import CLIENT, LIST, error, get, harvest, ids, texts, value, xml
+from world.asking import CLIENT, INVITATION, LIST, error, get, harvest, ids, texts, value, xml
 from world.mischief import IN_THE_ANSWER, ON_THE_WAY, SPELLS, Spell
-from world.moments import harvestable_at, midnight
+from world.moments import DAY, harvestable_at, midnight
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-INVITATION = "Example.cc/2026/Conference/-/Submission"
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return World(1, 200)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FaultServer]:
-    with FaultServer() as server:
-        yield server
+HOUR = timedelta(hours=1)
 
 
 def struck_by(running: FaultServer, world: World, fault: str, seed: int = 7) -> FaultServer:

@@ -6,9 +6,11 @@ from xml.etree.ElementTree import Element  # the type alone
 import httpx
 from defusedxml.ElementTree import fromstring
 
+from world.doors.notes import VENUE
 from world.server import FaultServer
 
 CLIENT = httpx.Client(trust_env=False)
+INVITATION = f"{VENUE}/-/Submission"
 LIST = {"verb": "ListRecords", "metadataPrefix": "arXivRaw"}
 
 
